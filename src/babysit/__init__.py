@@ -1,0 +1,43 @@
+"""babysit: the software that raises neural networks.
+
+A recipe goes in, a run comes out, rules read the run.
+
+The verbs and nouns below are the public names; each is imported when it is first used, so that
+`import babysit` costs nothing and the reading half never loads torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Recipe": "record",
+    "Run": "record",
+    "Finding": "record",
+    "BabysitError": "errors",
+    "train": "trainer",
+}
+_PACKAGES = ("nn", "data", "record", "errors", "testing")
+
+if TYPE_CHECKING:
+    from .errors import BabysitError
+    from .record import Finding, Recipe, Run
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _PACKAGES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_PUBLIC, *_PACKAGES, "__version__"])
