@@ -1,0 +1,65 @@
+"""What can be wrong: one file = one rule, named after the disease, a pure function from a run to findings.
+
+To add one: a file here (or an entry point "babysit.rules") with
+
+    @rule("activation.dead")
+    def dead_relu(run, *, limit=0.4):
+        '''One line: what is wrong. … Why it matters / Usual causes / Told apart from / Args /
+        Examples (a sick and a healthy run) / Source.'''
+        yield found(severity="warning", where="relu1", message="…", evidence=[…], remedies=[…])
+
+The docstring is the page of `babysit explain dead-relu` and is run as a test. Rules need no torch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ..record import Finding, Run
+
+found = partial(Finding, "")
+"""A finding of the rule that yields it; the rule fills in its id."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One disease: `rule(run)` yields findings that carry its id.
+
+    Attributes:
+        name: the public id of its findings, "dead-relu".
+        reads: the readings, facts ("fact:parameters") and events ("event:nonfinite") it rests on;
+            it is asked again only when one of them has changed.
+        explains: ids of the findings that this disease brings about.
+    """
+
+    name: str
+    function: Callable[..., Iterator[Finding]]
+    reads: tuple[str, ...]
+    explains: tuple[str, ...] = ()
+
+    def __call__(self, run: Run, **limits: Any) -> Iterator[Finding]:
+        for finding in self.function(run, **limits):
+            yield replace(finding, id=finding.id or self.name, explains=tuple(finding.explains) or self.explains)
+
+    @property
+    def page(self) -> str:
+        """The documentation: the function's docstring."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def title(self) -> str:
+        """The first line of the page."""
+        return self.page.partition("\n")[0]
+
+
+def rule(*reads: str, explains: tuple[str, ...] = (), name: str = "") -> Callable[[Callable[..., Iterator[Finding]]], Rule]:
+    """Make a rule of a function; its id is the function's name with dashes."""
+
+    def make(function: Callable[..., Iterator[Finding]]) -> Rule:
+        return Rule(name or function.__name__.replace("_", "-"), function, reads, explains)
+
+    return make
