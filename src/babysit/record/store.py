@@ -30,7 +30,20 @@ from .run import Event, Key, Run
 FILE = "run.sqlite"
 SECONDS = 0.5
 SCHEMA = 1
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "beegfs", "ceph", "fuse.sshfs", "afs", "gpfs"}
+_NETWORK = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "lustre",
+    "beegfs",
+    "ceph",
+    "fuse.sshfs",
+    "afs",
+    "gpfs",
+}
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
@@ -191,7 +204,9 @@ class Reader:
         if row is None or int(row[0]) > SCHEMA:
             raise ValueError(f"it has schema {row and row[0]}, this babysit reads {SCHEMA} and older")
         run, seen = self.run, self._seen
-        for name, value, version in db.execute("SELECT * FROM facts WHERE version > ? ORDER BY version", (seen["facts"],)):
+        for name, value, version in db.execute(
+            "SELECT * FROM facts WHERE version > ? ORDER BY version", (seen["facts"],)
+        ):
             run.set_fact(name, json.loads(value))
             seen["facts"] = version
         for number, keys in db.execute("SELECT id, keys FROM layouts"):

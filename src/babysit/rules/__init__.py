@@ -56,7 +56,9 @@ class Rule:
         return self.page.partition("\n")[0]
 
 
-def rule(*reads: str, explains: tuple[str, ...] = (), name: str = "") -> Callable[[Callable[..., Iterator[Finding]]], Rule]:
+def rule(
+    *reads: str, explains: tuple[str, ...] = (), name: str = ""
+) -> Callable[[Callable[..., Iterator[Finding]]], Rule]:
     """Make a rule of a function; its id is the function's name with dashes."""
 
     def make(function: Callable[..., Iterator[Finding]]) -> Rule:
