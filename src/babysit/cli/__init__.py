@@ -51,7 +51,7 @@ class _Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, VERBS[name]) for name in self.list_commands(ctx)])
 
-    def resolve_command(self, ctx, args):  # noqa: ANN001, ANN201 (click's own signature)
+    def resolve_command(self, ctx, args):
         from ..errors import did_you_mean
 
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
