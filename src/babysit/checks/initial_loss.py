@@ -1,0 +1,55 @@
+"""The loss before any step is what chance gives."""
+
+from __future__ import annotations
+
+import math
+
+from ..record import Recipe, Run
+from . import UNREGULARIZED, Outcome, Train, check
+
+_FORMULA = {"cross_entropy": "ln K", "hinge": "K - 1", "mse": "Var y"}
+
+
+@check(gate=1)
+def initial_loss(recipe: Recipe, train: Train, *, limit: float = 1.0) -> Outcome:
+    """Is the loss before any step what chance gives, with regularization at zero?
+
+    Why it matters: a network that knows nothing should not prefer any class: ln K for cross-entropy
+    over K classes (2.30 for ten), K - 1 for the hinge, Var y for squared error. Far above it the first
+    steps are spent on unlearning what the initialization made up; far below it the answer has leaked
+    into the input. H(y), shown beside it, is where a network gets that learns only how frequent the
+    classes are.
+
+    Args:
+        limit: the largest relative distance above chance; half of it is the largest below. Random
+            outputs of standard deviation s cost about s²/2 more than equal ones, so some excess is normal.
+
+    Source:
+        CS231n, Neural Networks 3, "Before learning: sanity checks"; Karpathy 2019.
+    """
+    run = train(recipe.edit(UNREGULARIZED), steps=0)
+    measured, expected = run.last("loss.train"), run.last("loss.uniform")
+    loss = str(run.fact("loss"))
+    outcome = Outcome(
+        passed=math.isfinite(measured) and expected * (1 - limit / 2) <= measured <= expected * (1 + limit),
+        expected=f"{expected:.3g} ({_FORMULA.get(loss, 'chance')}{_marginal(run, loss)})",
+        measured=f"{measured:.3g}",
+    )
+    return outcome if outcome.passed else _failed(outcome, measured, expected)
+
+
+def _marginal(run: Run, loss: str) -> str:
+    return f"; H(y) = {run.last('loss.chance'):.3g}" if loss == "cross_entropy" else ""
+
+
+def _failed(outcome: Outcome, measured: float, expected: float) -> Outcome:
+    if not math.isfinite(measured):
+        reason = "the outputs are not finite: the initial weights or the inputs are far too large"
+    elif measured > expected:
+        reason = (
+            "the untrained network is far too sure of itself: its outputs are too large; try init=auto, "
+            "preprocess=standardize, or a norm"
+        )
+    else:
+        reason = "it knows the answers before learning: does the input contain the target?"
+    return Outcome(False, outcome.expected, outcome.measured, reason=reason)
