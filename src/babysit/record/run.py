@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,6 +112,7 @@ class Run:
         self._vectors: dict[Key, list[tuple[int, np.ndarray]]] = {}
         self._cache: dict[Key, tuple[int, Series]] = {}
         self._changed: dict[str, int] = {}
+        self._once: dict[Callable[[Run], Any], tuple[int, Any]] = {}
 
     @classmethod
     def of(
@@ -167,11 +168,13 @@ class Run:
         self.version += 1
         self.events.append(event)
         self.step = max(self.step, event.step)
+        self._changed[f"event:{event.kind}"] = self.version
 
     def set_fact(self, name: str, value: Any) -> None:
         """Set a fact; facts are plain JSON values."""
         self.version += 1
         self.facts[name] = value
+        self._changed[f"fact:{name}"] = self.version
 
     # reading
 
@@ -226,5 +229,12 @@ class Run:
         return self.facts.get(name, default)
 
     def changed(self, what: str) -> int:
-        """The `version` at which a reading last grew; 0 when never taken."""
+        """The `version` at which a reading ("loss.train"), fact ("fact:task") or event ("event:val") last changed."""
         return self._changed.get(what, 0)
+
+    def once(self, function: Callable[[Run], Any]) -> Any:
+        """`function(run)`, worked out once for each version of the run: what many readers share."""
+        kept = self._once.get(function)
+        if kept is None or kept[0] != self.version:
+            kept = self._once[function] = (self.version, function(self))
+        return kept[1]
