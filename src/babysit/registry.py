@@ -50,7 +50,7 @@ def _all(package: str, kind: type) -> Iterator[tuple[str, object]]:
     for file_name in file_names(package):
         module = importlib.import_module(f"{package}.{file_name}")
         for value in vars(module).values():
-            if isinstance(value, kind) and getattr(value, "__module__", module.__name__) == module.__name__:
+            if isinstance(value, kind) and _home(value) == module.__name__:
                 yield file_name, value
     for point in sorted(entry_points(group=package), key=lambda point: point.name):
         try:
@@ -58,3 +58,8 @@ def _all(package: str, kind: type) -> Iterator[tuple[str, object]]:
         except Exception as error:
             raise BabysitError(f"the plugin {point.name!r} of {package} can't be loaded: {error}") from error
         yield f"the package {point.value}", value
+
+
+def _home(value: object) -> str | None:
+    """The file that made an object: its function's, where it was made of one (its class is of the interface)."""
+    return getattr(getattr(value, "function", value), "__module__", None)
