@@ -99,6 +99,7 @@ def load(recipe: Recipe, *, data: Any = None, memory: int = MEMORY) -> Split:
         >>> split = load(Recipe(data="iris"))
         >>> split
         Split(train 98, val 22, test 30; shape (4,), 3 classes)
+        >>> import torch
         >>> x, y = split.train.gather(torch.tensor([0, 1]))
         >>> x.shape, y.dtype
         (torch.Size([2, 4]), torch.int64)

@@ -164,16 +164,11 @@ def _held(path: Path, memory: int) -> dict[str, Any]:
 
 def _beside(path: Path, memory: int) -> dict[str, Any]:
     """X.npy, and the y.npy beside it."""
-    held = {path.stem: partial(read_npy, path, memory)}
-    part = _role(path.stem)[1]
-    for file in sorted(path.parent.glob("*.npy")):
-        if _role(file.stem) == ("y", part):
-            held[file.stem] = partial(read_npy, file, memory)
-    if _role(path.stem)[0] == "x" and len(held) == 1:
-        raise DataError(f"there must be targets beside {path}, in y.npy, but there are none")
-    if len(held) == 2 and part != "train":
-        return {"X": held[path.stem], **{"y": one for name, one in held.items() if name != path.stem}}
-    return held
+    kind, part = _role(path.stem)
+    targets = [file for file in sorted(path.parent.glob("*.npy")) if _role(file.stem) == ("y", part)]
+    if kind != "x" or not targets:
+        raise DataError(f"{path} must be inputs (X.npy) with their targets in y.npy beside it, but it is not")
+    return {"X": partial(read_npy, path, memory), "y": partial(read_npy, targets[0], memory)}
 
 
 def read_npy(path: Path, memory: int) -> Array:

@@ -19,7 +19,7 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
     Args:
         x: (N, C, H, W), any type.
         how: a recipe's `augment`: "none", "flip", "crop", "flip+crop".
-        generator: a CPU generator.
+        generator: of any device; one of the CPU gives the same changes on every device.
 
     Examples:
         >>> x = torch.arange(4.0).reshape(1, 1, 2, 2)
@@ -39,7 +39,7 @@ def augment(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2."""
-    mirrored = (torch.rand(len(x), generator=generator) < 0.5).to(x.device)
+    mirrored = (torch.rand(len(x), generator=generator, device=generator.device) < 0.5).to(x.device)
     return torch.where(mirrored[:, None, None, None], x.flip(3), x)
 
 
@@ -51,7 +51,7 @@ def crop(x: Tensor, generator: torch.Generator, padding: int | None = None) -> T
     """
     count, channels, height, width = x.shape
     by = max(1, height // 8) if padding is None else padding
-    moves = torch.randint(0, 2 * by + 1, (2, count), generator=generator).to(x.device)
+    moves = torch.randint(0, 2 * by + 1, (2, count), generator=generator, device=generator.device).to(x.device)
     rows = moves[0, :, None] + torch.arange(height, device=x.device)
     columns = moves[1, :, None] + torch.arange(width, device=x.device)
     wide = pad(x, (by, by, by, by))

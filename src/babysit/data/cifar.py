@@ -137,7 +137,7 @@ def read_python(data: bytes, where: str) -> Batch:
     batch = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
     labels = batch.get("fine_labels", batch.get("labels"))
     pixels = batch.get("data")
-    if not isinstance(pixels, np.ndarray) or not isinstance(labels, list | np.ndarray):
+    if not isinstance(pixels, np.ndarray) or not isinstance(labels, (list, np.ndarray)):
         raise DataError(
             f"{where} must hold b'data' (an array) and b'labels' (a list), but holds {sorted(map(str, batch))}"
         )

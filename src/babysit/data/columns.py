@@ -166,8 +166,8 @@ class Table:
 def read_cells(column: Any, comma: bool = False) -> Cells:
     """Numbers, missing and wrong cells of an Arrow column."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = compute()
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
@@ -217,10 +217,16 @@ def type_trouble(kind: Any) -> str | None:
 
 def is_date(texts: Any) -> np.ndarray:
     """(n,) bool: which texts look like a date."""
-    import pyarrow.compute as pc
-
     pattern = r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?$|^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?$|^\d{1,2}:\d{2}(:\d{2}.*)?$"
-    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
+    found = compute().match_substring_regex(texts, pattern)
+    return compute().fill_null(found, False).to_numpy(zero_copy_only=False)
+
+
+def compute() -> Any:
+    """Arrow's functions (made at import time, so a type checker doesn't know them)."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def _arrow(table: Any) -> Any:

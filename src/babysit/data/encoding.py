@@ -132,4 +132,5 @@ class DenseEncoding:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenseEncoding:
         """The encoding that `to_dict` wrote."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+        return cls(**plain)

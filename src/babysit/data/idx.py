@@ -23,7 +23,7 @@ from .arrays import joined
 from .dense import dense, layout_of
 from .encoding import DenseEncoding
 from .scratch import Array, room
-from .split import Split
+from .split import PARTS, Split
 from .target import read_target
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -154,7 +154,7 @@ def _pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
                 if part not in found:  # the plain file sorts before its .gz
                     found[part] = _partner(path)
         if found:
-            return found
+            return {part: found[part] for part in PARTS if part in found}
     return {}
 
 

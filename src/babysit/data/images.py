@@ -197,7 +197,8 @@ def _head(file: Path) -> _Head:
         try:
             with Image.open(file) as image:
                 turn = image.getexif().get(0x0112, 1) if image.format in _TURNED else 1
-                size = image.size[::-1] if turn in (5, 6, 7, 8) else image.size
+                width, height = image.size
+                size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
                 mode = image.mode
         except Exception as error:  # Pillow's readers fail in many ways on damaged bytes
             raise _corrupt(file, error) from error

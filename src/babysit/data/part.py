@@ -119,18 +119,21 @@ class Part:
         """
         count = len(self) - len(self) % size if drop_last else len(self)
         if generator is not None:
-            order = torch.randperm(len(self), generator=generator)[:count]
-        else:
-            order = torch.arange(count)
-        if not isinstance(self.x, Tensor):
-            yield from self._ahead(order, size)
-        elif generator is None:
+            yield from self.ordered(torch.randperm(len(self), generator=generator)[:count], size)
+        elif isinstance(self.x, Tensor):  # views: nothing is copied
             for start in range(0, count, size):
                 stop = min(start + size, count)
                 yield self.x[start:stop], self.y[start:stop]
         else:
-            for index in order.to(self.device).split(size) if count else ():
-                yield self.x.index_select(0, index), self.y.index_select(0, index)
+            yield from self._ahead(torch.arange(count), size)
+
+    def ordered(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The examples of an int64 order (n,), `size` at a time; lazy ones are read one batch ahead."""
+        if not isinstance(self.x, Tensor):
+            yield from self._ahead(order, size)
+            return
+        for index in order.to(self.device).split(size) if len(order) else ():
+            yield self.x.index_select(0, index), self.y.index_select(0, index)
 
     def _ahead(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of lazy rows; while one is used the next is read."""

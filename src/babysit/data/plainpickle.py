@@ -20,7 +20,8 @@ from ..errors import DataError
 
 _RECONSTRUCT = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
 _FROMBUFFER = ("numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer")
-_NAMES = {*_RECONSTRUCT, *_FROMBUFFER, "numpy ndarray", "numpy dtype", "_codecs encode"}
+_BYTES = ("__builtin__ bytes", "builtins bytes")
+_NAMES = {*_RECONSTRUCT, *_FROMBUFFER, *_BYTES, "numpy ndarray", "numpy dtype", "_codecs encode"}
 _MARK = object()
 
 
@@ -60,7 +61,7 @@ def loads(data: bytes, where: str = "the pickle") -> Any:
         babysit.errors.DataError: the pickle must hold plain values only, but it asks for builtins.print; not read
     """
     try:
-        return _plain(_Machine(where).run(data))
+        return _plain(_Machine(where).run(data), {})
     except DataError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -127,6 +128,8 @@ class _Machine:
             self.stack.append(_Array(self.array(data, dtype, shape, order == "F")))
         elif text == "numpy dtype":
             self.stack.append(_Dtype(_text(arguments[0])))
+        elif text in _BYTES and not arguments:
+            self.stack.append(b"")
         elif text == "_codecs encode" and _text(arguments[1]) in ("latin1", "latin-1"):
             self.stack.append(arguments[0].encode("latin-1"))
         else:
@@ -154,11 +157,11 @@ class _Machine:
 
     def set_items(self, _: Any) -> None:
         items = self.marked()
-        self.into(dict).update(zip(items[::2], items[1::2], strict=True))
+        self.into(dict).update(_dict(items))
 
     def set_item(self, _: Any) -> None:
-        key, value = self.take(2)
-        self.into(dict)[key] = value
+        items = self.take(2)
+        self.into(dict).update(_dict(list(items)))
 
     def into(self, kind: type) -> Any:
         if not isinstance(self.stack[-1], kind):
@@ -225,17 +228,32 @@ def _append(machine: _Machine, values: Any) -> None:
 
 
 def _dict(items: list[Any]) -> dict[Any, Any]:
+    """Pairs as a dict; keys are simple, since hashing nested tuples can be made to take for ever."""
+    for key in items[::2]:
+        if not isinstance(key, (str, bytes, int, float, type(None))):
+            raise ValueError(f"a {type(key).__name__} as a key")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-def _plain(value: Any) -> Any:
-    """The values with arrays in place of `_Array`; anything unfinished is an error."""
-    if isinstance(value, dict):
-        return {_plain(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(one) for one in value)
+def _plain(value: Any, done: dict[int, Any]) -> Any:
+    """The values with arrays in place of `_Array`; anything unfinished is an error.
+
+    What is there many times is done once, so that a small pickle can't become a large tree.
+    """
+    if id(value) in done:
+        if done[id(value)] is _MARK:
+            raise ValueError("it contains itself")
+        return done[id(value)]
+    if isinstance(value, (dict, list, tuple)):
+        done[id(value)] = _MARK
+        if isinstance(value, dict):
+            made: Any = {key: _plain(one, done) for key, one in value.items()}
+        else:
+            made = type(value)(_plain(one, done) for one in value)
+        done[id(value)] = made
+        return made
     if isinstance(value, _Array) and value.values is not None:
         return value.values
-    if value is _MARK or isinstance(value, _Array | _Dtype | _Name):
+    if value is _MARK or isinstance(value, (_Array, _Dtype, _Name)):
         raise ValueError("an unfinished array")
     return value

@@ -108,7 +108,7 @@ def _take(
     order = draw.permutation(len(rows))
     if y is None:
         return rows[order[:count]], rows[order[count:]]
-    ids, inverse, sizes = np.unique(y, return_inverse=True, return_counts=True)
+    _, inverse, sizes = np.unique(y, return_inverse=True, return_counts=True)
     quota = _quotas(sizes, count, draw)
     grouped = order[np.argsort(inverse[order], kind="stable")]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

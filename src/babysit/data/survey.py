@@ -170,7 +170,7 @@ def survey(found: Table, recipe: Recipe) -> Survey:
         raise DataError(f"{found.place} must have rows, but it has only column names")
     values = [_label_values(cells, seen[target]) for cells in labels]
     label_seen = seen.pop(target)
-    kinds = {name: one.kind(found.place) for name, one in seen.items()}
+    kinds: dict[str, Kind] = {name: one.kind(found.place) for name, one in seen.items()}
     _label_must_be(label_seen, found.place)
     return Survey(
         kinds, {**seen, target: label_seen}, np.concatenate(missing), values, np.concatenate(label_missing), first

@@ -22,7 +22,7 @@ from torch import Tensor
 from ..errors import DataError, RecipeError, did_you_mean
 from ..record import Recipe
 from . import source
-from .columns import SUFFIXES, Cells, Table
+from .columns import SUFFIXES, Cells, Table, compute
 from .encoding import Examples
 from .part import Chosen, Mapped, Part
 from .scratch import room
@@ -281,10 +281,9 @@ def _counts(cells: Cells, which: np.ndarray) -> dict[str, int]:
 def _ids(cells: Cells, words: list[str]) -> np.ndarray:
     """(n,) the place of each cell's text in `words`, -1 where it is none of them."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    found = pc.index_in(_texts(cells), pa.array(words, pa.string()))
-    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    found = compute().index_in(_texts(cells), pa.array(words, pa.string()))
+    return compute().fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _texts(cells: Cells) -> Any:

@@ -118,12 +118,16 @@ def _enough(rows: int, classes: int, name: str) -> None:
 def _one_column(values: np.ndarray, name: str) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:
         return values[:, 0]
-    if values.ndim == 2 and values.dtype.kind in "biuf" and values.size:
-        if ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all():
-            return values.argmax(axis=1)
+    if values.ndim == 2 and _is_one_hot(values):
+        return values.argmax(axis=1)
     if values.ndim != 1:
         raise DataError(f"{name} must be one value per example or one-hot, but its shape is {values.shape}")
     return values
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
+    numbers = values.dtype.kind in "biuf" and values.size > 0
+    return numbers and bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
 
 
 def _plain(number: float) -> str:

@@ -21,9 +21,10 @@ IDX_TYPES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 def pictures(
     count: int, classes: int = 10, shape: tuple[int, int, int] = (3, 32, 32), seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, C, H, W) uint8 and (N,) labels, learnable; every class is there when count >= classes."""
+    """(N, C, H, W) uint8 and (N,) labels, learnable; each run of `classes` rows has each class once."""
     draw = np.random.default_rng(seed)
-    y = draw.permutation(np.arange(count) % classes)
+    rounds = [draw.permutation(classes) for _ in range(-(-count // classes))]
+    y = np.concatenate(rounds)[:count]
     x = draw.integers(0, 96, (count, *shape), dtype=np.uint8)
     side = int(np.ceil(np.sqrt(classes)))
     high, wide = shape[1] // side, shape[2] // side
