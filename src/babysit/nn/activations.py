@@ -85,12 +85,28 @@ def _prelu(module: nn.PReLU) -> dict[str, Any]:
 
 
 def _elu(module: nn.ELU) -> dict[str, Any]:
-    alpha = module.alpha
-    return {"low": -alpha, "saturates": (min(0.0, math.log(0.05 * max(1.0, 1 / alpha))), None)} if alpha > 0 else {}
+    if module.alpha <= 0:
+        return {}
+    end = min(0.0, math.log(0.05 * max(1.0, 1 / module.alpha)))
+    return {"low": -module.alpha, "saturates": (end, None), **_exponential_tail(module.alpha, 1.0)}
 
 
 def _celu(module: nn.CELU) -> dict[str, Any]:
-    return {"low": -module.alpha, "saturates": (module.alpha * math.log(0.05), None)}
+    alpha = module.alpha
+    return {"low": -alpha, "saturates": (alpha * ELU_END, None), **_exponential_tail(alpha, 1 / alpha)}
+
+
+def _exponential_tail(alpha: float, t: float) -> dict[str, Any]:
+    """Gain and centre of z for z > 0 and alpha (exp(t z) - 1) below, in closed form."""
+    one = math.exp(t * t / 2) * math.erfc(t / math.sqrt(2)) / 2
+    two = math.exp(2 * t * t) * math.erfc(2 * t / math.sqrt(2)) / 2
+    mean = 1 / math.sqrt(2 * math.pi) + alpha * (one - 0.5)
+    square = 0.5 + alpha * alpha * (two - 2 * one + 0.5)
+    return {"gain": square**-0.5, "zero_centred": abs(mean) < 0.1 * math.sqrt(square - mean * mean)}
+
+
+def _gelu(module: nn.GELU) -> dict[str, Any]:
+    return {"low": -0.170041, "saturates": (-2.28570, None)} if module.approximate == "tanh" else {}
 
 
 def _softplus(module: nn.Softplus) -> dict[str, Any]:
@@ -131,7 +147,7 @@ TABLE: tuple[Activation, ...] = (
        parameters="weights and biases times the pieces", cost="as many matrix products as pieces, in one",
        section=f"{LECTURE}: Maxout", of_instance=_max_pieces),
     _A("gelu", nn.GELU, -0.169971, INF, False, (-2.27856, None), False, 1.533530,
-       cost="one error function", section="Hendrycks & Gimpel 2016", monotone=False),
+       cost="one error function", section="Hendrycks & Gimpel 2016", monotone=False, of_instance=_gelu),
     _A("silu", nn.SiLU, -0.278465, INF, False, (-3.92989, None), False, 1.676532,
        cost=EXP, section="Elfwing et al. 2017; Ramachandran et al. 2017 (Swish)", monotone=False),
     _A("selu", nn.SELU, SELU_LOW, INF, True, (ELU_END, None), False, 1.0, "lecun",
@@ -145,7 +161,7 @@ TABLE: tuple[Activation, ...] = (
     _A("hardswish", nn.Hardswish, -0.375, INF, False, (-3.0, None), True, 1.736657, offered=False, monotone=False),
     _A("mish", nn.Mish, -0.308843, INF, False, (-3.98125, None), False, 1.486848, offered=False, monotone=False),
     _A("celu", nn.CELU, -1, INF, False, (ELU_END, None), False, 1.245198, offered=False, of_instance=_celu),
-    _A("rrelu", nn.RReLU, -INF, INF, False, (None, None), False, 1.376119, offered=False),
+    _A("rrelu", nn.RReLU, -INF, INF, False, (None, None), False, 1.378480, offered=False),
     _A("softsign", nn.Softsign, -1, 1, True, (1 - math.sqrt(20), math.sqrt(20) - 1), False, 2.337533, offered=False),
     _A("logsigmoid", nn.LogSigmoid, -INF, 0, False, (None, LOG19), False, 1.041867, offered=False),
     _A("tanhshrink", nn.Tanhshrink, -INF, INF, True, (None, None), False, 2.338368, offered=False),
