@@ -18,7 +18,7 @@ from babysit.nn.activations import ACTIVATIONS, named
 from babysit.nn.maxout import maxout_gain
 from babysit.record.recipe import INITS
 
-SANE = ("xavier", "he", "lecun", "orthogonal", "lsuv", "pytorch", "auto")
+SANE = ("xavier", "he", "lecun", "orthogonal", "lsuv", "auto")  # "pytorch" is PyTorch's to answer for
 
 
 def seeded(seed=0):

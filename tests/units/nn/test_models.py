@@ -63,9 +63,9 @@ def test_a_bias_only_where_the_norm_leaves_it(name, kind, bias):
 
 
 def test_a_resnet_without_norm_keeps_its_variance_through_depth():
-    x = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     net = init(
-        resnet((3, 16, 16), 10, width=16, depth=6, norm="none"),
+        resnet((3, 32, 32), 10, width=16, depth=3, norm="none"),
         "he",
         "relu",
         generator=torch.Generator().manual_seed(0),
@@ -74,7 +74,7 @@ def test_a_resnet_without_norm_keeps_its_variance_through_depth():
         for name, module in net.named_children():
             x = module(x)
             if name.startswith("block"):
-                assert 0.2 < float(x.square().mean().sqrt()) < 3, name  # padding shrinks the smallest maps
+                assert 0.3 < float(x.square().mean().sqrt()) < 3, name
 
 
 def test_nothing_of_a_resnet_starts_at_zero_but_biases():
