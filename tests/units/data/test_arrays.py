@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
@@ -159,10 +160,8 @@ def test_a_truncated_or_damaged_npz_is_a_data_error_or_whole(tmp_path_factory, p
         load(Recipe(data=str(path)))
     data[at % len(data)] = byte
     path.write_bytes(data)
-    try:
+    with contextlib.suppress(DataError):
         load(Recipe(data=str(path)))
-    except DataError:
-        pass
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04"]))
@@ -182,5 +181,5 @@ def test_a_header_that_lies_about_its_size_costs_nothing(tmp_path, memory):
     data = (tmp_path / "X.npy").read_bytes().replace(b"(60, 5), }      ", b"(6000000000, 5),}")
     assert b"6000000000" in data
     (tmp_path / "X.npy").write_bytes(data)
-    with pytest.raises(DataError, match="truncated|header"):
+    with pytest.raises(DataError, match=r"truncated|header"):
         load(Recipe(data=str(tmp_path / "X.npy")), memory=memory)

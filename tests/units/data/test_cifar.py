@@ -96,7 +96,7 @@ def test_a_truncated_archive_is_named(tmp_path, keep):
     path = make.cifar(tmp_path, "10-binary", 100, tar=True)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
-    with pytest.raises(DataError, match="cifar-10-binary.tar.gz"):
+    with pytest.raises(DataError, match=r"cifar-10-binary.tar.gz"):
         load(Recipe(data=str(path)))
 
 
@@ -115,7 +115,7 @@ def test_an_archive_without_batches_and_links_in_it(tmp_path):
 
 def test_a_gzip_that_is_no_tar(tmp_path):
     path = make.write(tmp_path / "cifar.tar.gz", gzip.compress(b"nothing"))
-    with pytest.raises(DataError, match="tar.gz"):
+    with pytest.raises(DataError, match=r"tar.gz"):
         load(Recipe(data=str(path)))
 
 

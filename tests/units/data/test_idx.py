@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
 
@@ -35,10 +36,8 @@ def test_round_trip_is_exact(tmp_path_factory, array, zipped, mapped):
 @given(st.binary(max_size=60), st.sampled_from([b"", b"\0\0\x08\x01", b"\0\0\x08\x03", b"\x1f\x8b", b"\0\0\x0d\x02"]))
 def test_random_bytes_are_a_data_error_or_an_array(tmp_path_factory, data, start):
     path = make.write(tmp_path_factory.mktemp("idx") / "a", start + data)
-    try:
+    with contextlib.suppress(DataError):
         assert isinstance(read_idx(path), np.ndarray)
-    except DataError:
-        pass
 
 
 @pytest.mark.parametrize("zipped", [False, True])
