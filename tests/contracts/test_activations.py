@@ -130,8 +130,8 @@ def test_each_is_whole(name):
     assert isinstance(module, row.module)
     assert (widening(name, 3) == 3) == (name == "maxout")
     facts = facts_of(module)
-    assert facts["kind"] == "activation"
-    assert facts["name"] == name
+    assert facts["role"] == "activation"
+    assert facts["activation"]["name"] == name
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
 
 

@@ -22,7 +22,7 @@ from .build import MODELS, build, make, model_name
 from .convnet import convnet
 from .depth import Depth, depth_profile
 from .init import init
-from .kinds import facts_of, kind_of
+from .kinds import facts_of, role_of
 from .maxout import Maxout, MaxoutConv2d, MaxPieces
 from .mlp import mlp
 from .norm import norm
@@ -53,11 +53,11 @@ __all__ = [
     "depth_profile",
     "facts_of",
     "init",
-    "kind_of",
     "make",
     "mlp",
     "model_name",
     "norm",
     "preprocess",
     "resnet",
+    "role_of",
 ]

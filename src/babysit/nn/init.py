@@ -268,7 +268,7 @@ def _unit_variance(model: nn.Module, layers: list[_Layer], sample: Tensor, outpu
         if id(module) in scaled or not std > 0 or not math.isfinite(std):
             return None
         scaled.add(id(module))
-        _assign(module, "weight", getattr(module, "weight") * (target / std))
+        _assign(module, "weight", module.weight * (target / std))
         return output * (target / std)
 
     modes = {module: module.training for module in model.modules()}

@@ -1,7 +1,7 @@
 """What a module is, as plain JSON: what the watcher writes into a run's facts, so that rules see it
 without torch.
 
-The kinds: linear conv activation norm dropout pool recurrent attention embedding loss preprocess
+The roles: linear conv activation norm dropout pool recurrent attention embedding loss preprocess
 container other. A module is looked up by its class and the classes it inherits from; a leaf of another
 library is recognised by the names that such layers go by (`LlamaRMSNorm`, `NewGELUActivation`).
 """
@@ -33,28 +33,29 @@ Facts = dict[str, Any]
 
 
 def facts_of(module: nn.Module) -> Facts:
-    """What a module is: its `kind`, its class as `type`, and what matters of that kind.
+    """What a module is: its class as `kind`, its `role`, its `activation` facts or None, and what matters of
+    that role, such as a norm's `eps` or a dropout's `p`.
 
-    Of an activation: name, range, zero_centred, can_die, gain, and `saturates`: the inputs and
-    outputs below and above which its units are saturated; None is "no bound".
+    The facts of an activation: name, range, zero_centred, can_die, gain, and `saturates`: the inputs
+    and outputs below and above which its units are saturated; None is "no bound".
 
     Examples:
         >>> facts_of(nn.Linear(4, 2))
-        {'kind': 'linear', 'type': 'Linear', 'in': 4, 'out': 2, 'bias': True}
-        >>> facts_of(nn.ReLU())["saturates"]
+        {'kind': 'Linear', 'role': 'linear', 'activation': None, 'in': 4, 'out': 2, 'bias': True}
+        >>> facts_of(nn.ReLU())["activation"]["saturates"]
         {'input': [0.0, None], 'output': [0.0, None]}
         >>> facts_of(nn.Sequential(nn.ReLU()))
-        {'kind': 'container', 'type': 'Sequential'}
+        {'kind': 'Sequential', 'role': 'container', 'activation': None}
     """
-    kind, facts = _known(module)
-    return {"kind": kind, "type": type(module).__name__, **facts}
+    role, facts = _known(module)
+    return {"kind": type(module).__name__, "role": role, "activation": None, **facts}
 
 
-def kind_of(module: nn.Module) -> str:
-    """The kind alone.
+def role_of(module: nn.Module) -> str:
+    """The role alone.
 
     Examples:
-        >>> kind_of(nn.LSTM(3, 4)), kind_of(nn.SyncBatchNorm(3)), kind_of(nn.Flatten())
+        >>> role_of(nn.LSTM(3, 4)), role_of(nn.SyncBatchNorm(3)), role_of(nn.Flatten())
         ('recurrent', 'norm', 'other')
     """
     return _known(module)[0]
@@ -63,10 +64,10 @@ def kind_of(module: nn.Module) -> str:
 def _known(module: nn.Module) -> tuple[str, Facts]:
     row = row_of(module)
     if row is not None:
-        return "activation", row.to_dict()
-    for types, kind, facts in _KINDS:
+        return "activation", {"activation": row.to_dict()}
+    for types, role, facts in _ROLES:
         if isinstance(module, types):
-            return kind, facts(module)
+            return role, facts(module)
     if next(module.children(), None) is not None:
         return "container", {}
     return _by_name(type(module).__name__)
@@ -97,7 +98,7 @@ def _conv(module: Any) -> Facts:
 def _batch_norm(module: Any) -> Facts:
     instance = isinstance(module, _InstanceNorm)
     return {
-        "name": "instance" if instance else "batch",
+        "norm": "instance" if instance else "batch",
         "features": module.num_features,
         "eps": module.eps,
         "momentum": module.momentum,
@@ -109,13 +110,13 @@ def _batch_norm(module: Any) -> Facts:
 
 def _group_norm(module: Any) -> Facts:
     facts = {"features": module.num_channels, "eps": module.eps, "affine": module.affine, "running": False}
-    return {"name": "group", "groups": module.num_groups, **facts}
+    return {"norm": "group", "groups": module.num_groups, **facts}
 
 
 def _shape_norm(module: Any) -> Facts:
     name = "layer" if isinstance(module, nn.LayerNorm) else "rms"
     return {
-        "name": name,
+        "norm": name,
         "shape": list(module.normalized_shape),
         "eps": module.eps,
         "affine": module.elementwise_affine,
@@ -125,7 +126,7 @@ def _shape_norm(module: Any) -> Facts:
 
 def _recurrent(module: Any) -> Facts:
     return {
-        "name": _recurrent_name(module),
+        "cell": _recurrent_name(module),
         "in": module.input_size,
         "hidden": module.hidden_size,
         "layers": getattr(module, "num_layers", 1),
@@ -155,11 +156,11 @@ def _dropout(module: Any) -> Facts:
 
 
 def _pool(module: Any) -> Facts:
-    return {"name": "max" if "Max" in type(module).__name__ else "average"}
+    return {"pool": "max" if "Max" in type(module).__name__ else "average"}
 
 
 def _preprocess(module: Any) -> Facts:
-    return {"name": type(module).__name__, "shape": list(module.shape or ()), "fitted": module.fitted}
+    return {"shape": list(module.shape or ()), "fitted": module.fitted}
 
 
 def _none(module: Any) -> Facts:
@@ -167,14 +168,14 @@ def _none(module: Any) -> Facts:
 
 
 # The first that fits. Lazy layers inherit from theirs; BatchNorm comes before what shares its base.
-_KINDS: tuple[tuple[Any, str, Callable[[Any], Facts]], ...] = (
+_ROLES: tuple[tuple[Any, str, Callable[[Any], Facts]], ...] = (
     (nn.Linear, "linear", _linear),
     (nn.Bilinear, "linear", _bilinear),
     (_ConvNd, "conv", _conv),
     ((_BatchNorm, _InstanceNorm), "norm", _batch_norm),
     (nn.GroupNorm, "norm", _group_norm),
     ((nn.LayerNorm, nn.RMSNorm), "norm", _shape_norm),
-    ((nn.LocalResponseNorm, nn.CrossMapLRN2d), "norm", lambda module: {"name": "response", "running": False}),
+    ((nn.LocalResponseNorm, nn.CrossMapLRN2d), "norm", lambda module: {"norm": "response", "running": False}),
     (_DropoutNd, "dropout", _dropout),
     ((nn.RNNBase, nn.RNNCellBase), "recurrent", _recurrent),
     (nn.MultiheadAttention, "attention", _attention),
@@ -193,7 +194,7 @@ def _by_name(name: str) -> tuple[str, Facts]:
     word = name.lower().replace("_", "")
     for ending, norm in (("rmsnorm", "rms"), ("layernorm", "layer"), ("groupnorm", "group")):
         if word.endswith(ending):
-            return "norm", {"name": norm, "running": False}
+            return "norm", {"norm": norm, "running": False}
     if word.endswith("dropout") or word in ("droppath", "stochasticdepth"):
         return "dropout", {}
     for affix in ("activation", "tanh", "python", "fast", "new", "quick", "accurate", "pytorch", "clipped"):
@@ -201,5 +202,6 @@ def _by_name(name: str) -> tuple[str, Facts]:
         word = shorter or word
     word = {"swish": "silu"}.get(word, word)
     if word in _BY_NAME:
-        return "activation", dataclasses.replace(_BY_NAME[word], units_can_die=word == "relu").to_dict()
+        row = dataclasses.replace(_BY_NAME[word], units_can_die=word == "relu")
+        return "activation", {"activation": row.to_dict()}
     return "other", {}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from babysit.nn import ChannelMean, Maxout, facts_of, kind_of
+from babysit.nn import ChannelMean, Maxout, facts_of, role_of
 
-KINDS = [
+ROLES = [
     ("linear", nn.Linear(3, 2)), ("linear", nn.LazyLinear(2)), ("linear", nn.Bilinear(2, 3, 4)),
     ("conv", nn.Conv1d(2, 3, 3)), ("conv", nn.ConvTranspose2d(2, 3, 3)), ("conv", nn.LazyConv2d(3, 3)),
     ("norm", nn.BatchNorm1d(3)), ("norm", nn.BatchNorm3d(3)), ("norm", nn.SyncBatchNorm(3)),
@@ -31,11 +31,12 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "module"), [pytest.param(k, m, id=type(m).__name__) for k, m in KINDS])
-def test_kind(kind, module):
+@pytest.mark.parametrize(("role", "module"), [pytest.param(k, m, id=type(m).__name__) for k, m in ROLES])
+def test_role(role, module):
     facts = facts_of(module)
-    assert facts["kind"] == kind == kind_of(module)
-    assert facts["type"] == type(module).__name__
+    assert facts["role"] == role == role_of(module)
+    assert facts["kind"] == type(module).__name__
+    assert (facts["activation"] is None) == (role != "activation")
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
 
 
@@ -60,13 +61,13 @@ def test_subclasses_are_what_they_inherit_from():
     class Fixed(nn.Conv2d):
         pass
 
-    assert facts_of(Mine())["name"] == "relu"
-    assert facts_of(Mine())["type"] == "Mine"
-    assert kind_of(Fixed(1, 1, 1)) == "conv"
+    assert facts_of(Mine())["activation"]["name"] == "relu"
+    assert facts_of(Mine())["kind"] == "Mine"
+    assert role_of(Fixed(1, 1, 1)) == "conv"
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "as_name"),
+    ("name", "role", "known_as"),
     [
         ("LlamaRMSNorm", "norm", "rms"), ("BertLayerNorm", "norm", "layer"), ("GELUActivation", "activation", "gelu"),
         ("NewGELUActivation", "activation", "gelu"), ("QuickGELUActivation", "activation", "gelu"),
@@ -75,17 +76,18 @@ def test_subclasses_are_what_they_inherit_from():
         ("Tanh", "activation", "tanh"), ("New", "other", None), ("DropPath", "dropout", None),
     ],
 )  # fmt: skip
-def test_leaves_of_other_libraries_by_their_names(name, kind, as_name):
+def test_leaves_of_other_libraries_by_their_names(name, role, known_as):
     facts = facts_of(type(name, (nn.Module,), {})())
-    assert (facts["kind"], facts.get("name")) == (kind, as_name)
+    found = facts["activation"]["name"] if facts["activation"] else facts.get("norm")
+    assert (facts["role"], found) == (role, known_as)
 
 
 def test_what_the_arguments_change():
-    assert facts_of(nn.Hardtanh(-3, 2))["range"] == [-3, 2]
-    assert facts_of(nn.LeakyReLU(0.0))["can_die"]
-    assert not facts_of(nn.LeakyReLU(0.1))["can_die"]
-    assert facts_of(nn.ELU(0.5))["range"] == [-0.5, None]
-    tanh = facts_of(nn.Tanh())["saturates"]
+    assert facts_of(nn.Hardtanh(-3, 2))["activation"]["range"] == [-3, 2]
+    assert facts_of(nn.LeakyReLU(0.0))["activation"]["can_die"]
+    assert not facts_of(nn.LeakyReLU(0.1))["activation"]["can_die"]
+    assert facts_of(nn.ELU(0.5))["activation"]["range"] == [-0.5, None]
+    tanh = facts_of(nn.Tanh())["activation"]["saturates"]
     assert tanh["output"] == pytest.approx([-0.9747, 0.9747], abs=1e-4)
     assert facts_of(nn.Conv2d(8, 8, 3, groups=8))["depthwise"]
     assert facts_of(nn.BatchNorm1d(4, momentum=None))["momentum"] is None
