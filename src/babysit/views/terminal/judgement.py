@@ -1,0 +1,144 @@
+"""A finding and a verdict in words: root causes first, what they explain folded under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ...record import Evidence, Finding, Run
+from ..words import clean, count, duration, number, plural, share
+from .spark import spark
+
+MARKS = {"error": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("●", "blue"), "healthy": ("✔", "green")}
+RANK = {"error": 0, "warning": 1, "info": 2}
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """Where results go: no markup, no emoji, no highlighting, so that text stays text."""
+    return Console(file=stream, stderr=stream is None, markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+def finding_text(finding: Finding, run: Run | None = None, *, explains: Sequence[Finding] = ()) -> Iterator[Any]:
+    """One finding as rich renderables: title, message, evidence with its curve, what to change, what it explains."""
+    mark, style = MARKS.get(finding.severity, MARKS["info"])
+    title = Text()
+    title.append(f"{mark} {clean(finding.id, 80)}", style)
+    sure = (
+        f"{finding.stage}, {share(round(finding.confidence, 2))} sure" if finding.stage != "confirmed" else "confirmed"
+    )
+    title.append(f"   {sure}, step {count(finding.step)}", "dim")
+    place = " · ".join(clean(one, 120) for one in (finding.where, finding.source) if one)
+    if place:
+        title.append(f"   {place}", "cyan")
+    yield title
+    yield Padding(Text(clean(finding.message, 2000, lines=True)), (0, 0, 0, 2))
+    for evidence in tuple(finding.evidence)[:4]:
+        yield Padding(_evidence(evidence, run), (0, 0, 0, 2))
+    for remedy in tuple(finding.remedies)[:3]:
+        line = Text("→ ", "green")
+        line.append(clean(remedy.title, 300), "default")
+        yield Padding(line, (0, 0, 0, 2))
+        if remedy.code:
+            yield Padding(Text(clean(remedy.code, 800, lines=True), "bold"), (0, 0, 0, 6))
+    if explains:
+        folded = Text("explains ", "dim")
+        for index, one in enumerate(explains):
+            where = f" ({clean(one.where, 60)})" if one.where else ""
+            folded.append(f"{', ' if index else ''}{clean(one.id, 80)}{where}", "dim")
+        yield Padding(folded, (0, 0, 0, 2))
+
+
+def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
+    """A verdict (`status`, `findings`, `reason`) as rich renderables."""
+    findings = list(getattr(verdict, "findings", ()))
+    status = getattr(verdict, "status", "findings" if findings else "healthy")
+    reason = clean(getattr(verdict, "reason", "") or "", 1000)
+    length = _length(run)
+    if not [one for one in findings if one.severity != "info"] and status != "findings":
+        mark, style = MARKS["healthy"] if status == "healthy" else ("?", "yellow")
+        yield Text.assemble((f"{mark} {clean(status, 40)}", style), f"  {reason}" if reason else "", (length, "dim"))
+    else:
+        roots = [one for one in findings if not explained(one, findings)]
+        yield Text.assemble((plural(len(roots), "finding"), "bold"), (length, "dim"))
+        if reason:
+            yield Text(reason)
+    for root, consequences in folded(findings):
+        yield Text("")
+        yield from finding_text(root, run, explains=consequences)
+
+
+def folded(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Roots in the order given, each with everything that it explains, over several steps too.
+
+    Examples:
+        >>> chain = [Finding("a", "…"), Finding("b", "…", explained_by="a"), Finding("c", "…", explained_by="b")]
+        >>> [(root.id, [one.id for one in rest]) for root, rest in folded(chain)]
+        [('a', ['b', 'c'])]
+    """
+    roots = [one for one in findings if not explained(one, findings)]
+    placed: list[tuple[Finding, list[Finding]]] = [(root, []) for root in roots]
+    first = {root.id: consequences for root, consequences in reversed(placed)}
+    for one in findings:
+        if explained(one, findings):
+            cause = _root_id(one, findings)
+            first.get(cause, placed[0][1] if placed else []).append(one)
+    if not placed and findings:  # every one is explained by another: a ring; show them all
+        return [(one, []) for one in findings]
+    return placed
+
+
+def explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Is its cause among the findings?"""
+    return bool(finding.explained_by) and any(one.id == finding.explained_by for one in findings if one is not finding)
+
+
+def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
+    by_id = {one.id: one for one in reversed(findings)}
+    seen = {finding.id}
+    while finding.explained_by in by_id and finding.explained_by not in seen:
+        finding = by_id[finding.explained_by]
+        seen.add(finding.id)
+    return finding.id
+
+
+def _evidence(evidence: Evidence, run: Run | None) -> Text:
+    line = Text("· ", "dim")
+    line.append(clean(evidence.what, 80), "dim")
+    if evidence.where:
+        line.append(f" of {clean(evidence.where, 80)}", "dim")
+    if evidence.value is not None:
+        line.append(f" {_value(evidence.value)}")
+    if evidence.step is not None:
+        line.append(f" at step {count(evidence.step)}", "dim")
+    if evidence.expected:
+        line.append(f", expected {clean(evidence.expected, 200)}", "dim")
+    elif evidence.limit is not None:
+        line.append(f", limit {number(evidence.limit)}", "dim")
+    if run is not None:
+        series = run.series(evidence.what, evidence.where or "")
+        if len(series) > 1:
+            line.append(f"  {spark(series.values, 24)}", "magenta")
+    return line
+
+
+def _value(value: float | str) -> str:
+    return clean(value, 200) if isinstance(value, str) else number(float(value))
+
+
+def _length(run: Run | None) -> str:
+    if run is None or not run.step:
+        return ""
+    lasted = span(run)
+    return f"  · {plural(run.step, 'step')}" + (f" in {duration(lasted)}" if lasted else "")
+
+
+def span(run: Run) -> float:
+    """Seconds from the first to the newest reading; 0 where that is unknown."""
+    begun = getattr(run, "begun", None) or run.fact("begun")
+    if isinstance(begun, int | float) and run.seconds > begun:
+        return run.seconds - begun
+    return run.seconds if 0 < run.seconds < 1e8 else 0.0  # a small number is a duration, a large one a clock time

@@ -1,0 +1,118 @@
+"""Numbers and names as people write and read them: 0.0012, 3.4 k steps, 2 min 5 s, 86 %."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A measured value with `digits` significant digits.
+
+    Examples:
+        >>> [number(one) for one in (0.00123456, 2.302585, 97.25, 1234567.0, 3.2e-7, 0.0, -0.5)]
+        ['0.00123', '2.3', '97.2', '1.23e6', '3.2e-7', '0', '-0.5']
+        >>> number(float("nan")), number(float("-inf"))
+        ('NaN', '-inf')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if 1e-4 <= size < 10 ** max(digits, 5):
+        places = max(0, digits - 1 - math.floor(math.log10(size)))
+        text = f"{value:.{places}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def count(value: float) -> str:
+    """A count: exact below ten thousand, then shortened.
+
+    Examples:
+        >>> count(950), count(3400), count(34_000), count(1_250_000)
+        ('950', '3,400', '34 k', '1.25 M')
+    """
+    if not math.isfinite(value):
+        return number(value)
+    if abs(value) < 10_000:
+        return f"{int(value):,}"
+    for size, letter in _STEPS:
+        if abs(value) >= size:
+            return f"{number(value / size)} {letter}"
+    return str(int(value))
+
+
+def share(value: float) -> str:
+    """A share (0..1) in per cent.
+
+    Examples:
+        >>> share(0.8612), share(0.9975), share(0.004), share(0.0), share(1.0)
+        ('86.1 %', '99.8 %', '0.4 %', '0 %', '100 %')
+    """
+    if not math.isfinite(value):
+        return number(value)
+    return f"{number(round(value * 100, 1))} %"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units.
+
+    Examples:
+        >>> [duration(one) for one in (0.0042, 0.62, 12.3, 125, 7260, 200_000)]
+        ['4.2 ms', '0.62 s', '12 s', '2 min 5 s', '2 h 1 min', '2 d 7 h']
+    """
+    if not math.isfinite(seconds) or seconds < 0:
+        return number(seconds)
+    if seconds < 0.1:
+        return f"{number(seconds * 1000, 2)} ms"
+    if seconds < 10:
+        return f"{number(seconds, 2)} s"
+    whole = round(seconds)
+    for size, name, smaller, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name}" + (f" {rest} {small_name}" if rest else "")
+    return f"{whole} s"
+
+
+def plural(many: int, word: str) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{count(many)} {word}{'' if many == 1 else 's'}"
+
+
+def clean(text: object, limit: int = 2000, *, lines: bool = False) -> str:
+    """Text from outside, made harmless for a terminal: control, bidi and escape characters become visible.
+
+    Args:
+        text: anything; it is shown as `str`.
+        limit: characters kept; the rest becomes an ellipsis.
+        lines: keep line feeds (a message of several lines).
+
+    Examples:
+        >>> clean("\\x1b[31mred\\x07\\u202e")
+        '␛[31mred␇⟨U+202E⟩'
+    """
+    text = str(text)
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return "".join(one if lines and one == "\n" else _visible(one) for one in text)
+
+
+def _visible(one: str) -> str:
+    if one < "\x20":
+        return " " if one in "\n\r\t" else chr(0x2400 + ord(one))
+    if one == "\x7f":
+        return "␡"
+    if unicodedata.category(one) in _UNSEEN:
+        return f"⟨U+{ord(one):04X}⟩"
+    return one
