@@ -19,6 +19,9 @@ _PUBLIC = {
     "Finding": "record",
     "BabysitError": "errors",
     "train": "trainer",
+    "fit": "trainer",
+    "predict": "trainer",
+    "load_model": "trainer",
 }
 _PACKAGES = ("nn", "data", "record", "errors", "testing")
 

@@ -83,7 +83,8 @@ def interval(losses: np.ndarray, rates: np.ndarray, *, moved: float = 0.05) -> t
     fall = start - float(smooth[bottom])
     if fall <= max(0.02 * abs(start), noise / 2):
         return None
-    begins = int(np.argmax(smooth <= start - moved * fall))
+    still = np.flatnonzero(smooth[:bottom] > start - moved * fall)
+    begins = int(still[-1]) + 1 if len(still) else 0
     explodes = [index for index in range(bottom, end) if smooth[index] > float(smooth[bottom]) + fall]
     high = rates[explodes[0]] if explodes else rates[end - 1]
     return float(rates[begins]), float(high)

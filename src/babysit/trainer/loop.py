@@ -8,6 +8,7 @@ that a step costs what a step by hand costs (`bench/training.py` holds it to tha
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +88,7 @@ class Training:
         RecipeError: a model, loss or device that can't be with this data.
 
     Attributes:
+        body: what is trained; `prepared` holds its inputs.
         model: the whole network, preprocessing and target scale included (buffers).
         history: an `Epoch` for each pass.
         best: the best `Epoch` by validation; `restore_best()` puts its weights back.
@@ -107,13 +109,13 @@ class Training:
         self.prepared = prepared or prepare(recipe, split, device)
         self.device = self.prepared.device
         self.criterion = losses.criterion(recipe, split.task)
-        self._rng = _RandomStates(recipe.seed, self.device)
-        with self._rng:
+        self.random = RandomStates(recipe.seed, self.device)
+        with self.random:
             self.model = self.prepared.network(recipe, model)
         self.body = self.model.network
         self.optimizer = build_optimizer(recipe, self.body)
         self.order = torch.Generator().manual_seed(_seed(recipe.seed, "order"))
-        self.noise = torch.Generator(self.device).manual_seed(_seed(recipe.seed, "augment"))
+        self.noise = torch.Generator().manual_seed(_seed(recipe.seed, "augment"))
         self.plateau = Plateau(wait=max(2, recipe.epochs // 10))
         self.batch = min(recipe.batch, len(self.prepared.train))
         self.history: list[Epoch] = []
@@ -122,7 +124,7 @@ class Training:
         self.step = 0
         self.stop = False  # set by a signal handler: the loop ends before its next step
         self.seconds = 0.0
-        self._weights = {name: one for name, one in self.body.named_parameters() if one.ndim >= 2 and one.requires_grad}
+        self.weights = {name: one for name, one in self.body.named_parameters() if one.ndim >= 2 and one.requires_grad}
         self._best: dict[str, Tensor] = {}
         self._pass = _Pass()
         self._loop = _batch_loop(self)
@@ -162,7 +164,7 @@ class Training:
             The epoch, or None when `stop` was set: the state is then that before the next step.
         """
         began = time.perf_counter()
-        with self._rng:
+        with self.random:
             finished = self._train_pass(on_look)
         if not finished:
             self._look(self._pass)
@@ -173,6 +175,37 @@ class Training:
         self._judge(found)
         self._pass = _Pass()
         return found
+
+    def take_step(self, x: Tensor, y: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+        """One step on a batch of one's own at a rate of one's own; gives the loss and the outputs.
+
+        For checks and experiments; it is no part of an epoch.
+        """
+        self.body.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        outputs = self.body(x)
+        loss = self.criterion(outputs, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.recipe.clip_norm is not None:
+            clip_grad_norm_(self.body.parameters(), self.recipe.clip_norm)
+        self.optimizer.step()
+        return loss.detach(), outputs.detach()
+
+    def probe(self, seconds: float = 0.3) -> float:
+        """Seconds that a step takes here, by trying some; the training is changed and is to be thrown away."""
+        order = torch.randperm(len(self.prepared.train), generator=self.order)
+        batches = list(itertools.islice(self.prepared.train.batches(order, self.batch, count=4, noise=self.noise), 4))
+        times: list[float] = []
+        with self.random:
+            began = time.perf_counter()
+            while len(times) < 3 or (time.perf_counter() - began < seconds and len(times) < 200):
+                now = time.perf_counter()
+                loss, _ = self.take_step(*batches[len(times) % len(batches)], self.recipe.lr * 1e-3)
+                float(loss)
+                times.append(time.perf_counter() - now)
+        return sorted(times)[len(times) // 2]
 
     def evaluate(self, part: str = "val") -> tuple[Tensor, Tensor]:
         """Outputs (in the criterion's units) and targets of "train" or "val", in eval mode."""
@@ -288,7 +321,7 @@ class Training:
             for name, value in held.items():
                 if value is not None:
                     tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value).detach().clone()
-        tensors |= {f"random.{name}": one for name, one in self._rng.state().items()}
+        tensors |= {f"random.{name}": one for name, one in self.random.state().items()}
         tensors |= {"random.order": self.order.get_state(), "random.noise": self.noise.get_state()}
         if now.order is not None:
             tensors["pass.order"] = now.order
@@ -313,7 +346,7 @@ class Training:
             index, field = name.split(".", 1)
             held.setdefault(int(index), {})[field] = value.clone()
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": held})
-        self._rng.restore(_under(tensors, "random"))
+        self.random.restore(_under(tensors, "random"))
         self.order.set_state(tensors["random.order"].cpu())
         self.noise.set_state(tensors["random.noise"].cpu())
         self.step, self.seconds, self.ended = plain["step"], plain["seconds"], plain["ended"]
@@ -379,8 +412,8 @@ def _batch_loop(training: Training) -> Callable[[Iterator[tuple[Tensor, Tensor]]
     body, criterion, optimizer = training.body, training.criterion, training.optimizer
     clip, parameters = training.recipe.clip_norm, list(training.body.parameters())
     keep = -(-NEWEST // training.batch)
-    names = list(training._weights)
-    weights = list(training._weights.values())
+    names = list(training.weights)
+    weights = list(training.weights.values())
 
     def loop(batches: Iterator[tuple[Tensor, Tensor]], now: _Pass, until: int) -> bool:
         newest = training.epoch_steps - keep
@@ -423,7 +456,7 @@ def _ratios(names: list[str], before: list[Tensor], after: list[Tensor]) -> dict
     }
 
 
-class _RandomStates:
+class RandomStates:
     """PyTorch's global random state, the training's own while inside `with`, the caller's outside."""
 
     def __init__(self, seed: int, device: torch.device) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,7 @@ class Examples:
     def __init__(
         self, x: Tensor | Part, y: Tensor, inputs: Callable[[Tensor], Tensor], augment: Augment | None = None
     ) -> None:
-        self.x, self.y, self._inputs, self._augment = x, y, inputs, augment
+        self.x, self.y, self.inputs, self._augment = x, y, inputs, augment
 
     def __len__(self) -> int:
         return len(self.y)
@@ -63,7 +63,7 @@ class Examples:
         for x, index in self._raw(self.x, order, size):
             if self._augment is not None:
                 x = self._augment(x, noise)
-            yield self._inputs(x), self.y[index]
+            yield self.inputs(x), self.y[index]
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples once, as stored, in large batches, never augmented."""
@@ -72,7 +72,7 @@ class Examples:
             return
         done = 0
         for x, _ in self.x.batches(EVALUATE):
-            yield self._inputs(x), self.y[done : done + len(x)]
+            yield self.inputs(x), self.y[done : done + len(x)]
             done += len(x)
 
     def first(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,7 +80,7 @@ class Examples:
         index = index.to(self.y.device)
         if isinstance(self.x, Tensor):
             return self.x[index], self.y[index]
-        return self._inputs(self.x.gather(index)[0]), self.y[index]
+        return self.inputs(self.x.gather(index)[0]), self.y[index]
 
     def _blocks(self, x: Tensor, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         bytes_each = max(1, x[:1].nbytes)
@@ -110,6 +110,11 @@ class Prepared:
     first: nn.Module
     unit: float
     target: tuple[float, float]
+
+    def subset(self, index: Tensor) -> Prepared:
+        """The same with these training examples only, and no validation."""
+        x, y = self.train.first(index)
+        return replace(self, train=Examples(x, y, self.train.inputs), val=Examples(x[:0], y[:0], self.train.inputs))
 
     def network(self, recipe: Recipe, model: nn.Module | None = None) -> Network:
         """A new network with initial weights, drawn from PyTorch's global generator."""

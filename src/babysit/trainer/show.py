@@ -1,0 +1,52 @@
+"""What a training tells while it goes on, and to whom: by default nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from ..checks import Outcome
+
+Update = Callable[[float, str], None]
+"""`update(done, text)`: how far it is, and what to say beside the bar."""
+
+
+class Show(Protocol):
+    """Gets told each step of the whole recipe; the command line's prints them."""
+
+    def step(self, number: int, title: str, why: str) -> None:
+        """A step begins; `why` explains it in one line."""
+        ...
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None:
+        """What the step found out: names and values."""
+        ...
+
+    def outcome(self, outcome: Outcome) -> None:
+        """A check was answered."""
+        ...
+
+    def trials(self, trials: Sequence[Any], fields: Sequence[str]) -> None:
+        """The trials of the search so far."""
+        ...
+
+    def progress(self, title: str, total: float) -> AbstractContextManager[Update]:
+        """A bar for something that may be longer than a second."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def step(self, number: int, title: str, why: str) -> None: ...
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None: ...
+
+    def outcome(self, outcome: Outcome) -> None: ...
+
+    def trials(self, trials: Sequence[Any], fields: Sequence[str]) -> None: ...
+
+    @contextmanager
+    def progress(self, title: str, total: float) -> Iterator[Update]:
+        yield lambda done, text: None

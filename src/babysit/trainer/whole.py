@@ -1,0 +1,576 @@
+"""The whole recipe: data, gates before learning, search, training, one test, everything saved.
+
+Each step is a small function on a `_Job`; what a step decides is written into the plan at once, so a
+run stopped anywhere goes on without deciding anything anew.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+
+from ..checks import Check, gates
+from ..data import Split, load
+from ..data.summary import summary
+from ..errors import DataError, RecipeError, RecordError, TrainingError
+from ..nn import model_name
+from ..nn.preprocess import auto
+from ..record import Event, Recipe, Run, Store
+from ..record.store import read
+from ..registry import members
+from . import checkpoint
+from .brief import brief
+from .budget import Budget, seconds_of
+from .criterion import name_of
+from .defaults import chosen, settle
+from .final import confusion, judge
+from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made, name_for
+from .loop import Training
+from .prepared import Prepared, device_of, prepare
+from .saved import FILE as MODEL
+from .saved import About, save_model
+from .show import Show, Silent
+
+SAVE_EVERY = 2.0
+"""Seconds between two checkpoints, at least; longer where writing one is slow."""
+
+
+class Found(Protocol):
+    """What a search gives."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The best recipe."""
+        ...
+
+    @property
+    def trials(self) -> Sequence[Mapping[str, Any]]:
+        """Each trial as plain values: number, edit, score, epochs, state, seconds."""
+        ...
+
+
+class Search(Protocol):
+    """A search that can be handed in; `babysit.tuner.before_training` is one."""
+
+    def __call__(
+        self,
+        recipe: Recipe,
+        split: Split,
+        *,
+        fields: Sequence[str] | None,
+        ranges: Mapping[str, tuple[float, float]],
+        seconds: float,
+        on_trial: Callable[[Sequence[Mapping[str, Any]]], None],
+    ) -> Found:
+        """Look for a better recipe.
+
+        Args:
+            fields: what may change; None leaves the choice to the search.
+            ranges: bounds that are already known, such as the learning rate's.
+            seconds: to spend.
+            on_trial: told all trials so far whenever one ends.
+        """
+        ...
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: what there was is saved in `folder`, and `resume=folder` goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; the run in {folder} can be resumed")
+        self.folder = folder
+
+
+def train(
+    recipe: Recipe | None = None,
+    *,
+    data: Any = None,
+    out: str | Path | None = None,
+    time: str | float | None = None,
+    search: Search | None = None,
+    fields: Sequence[str] | None = None,
+    resume: str | Path | Run | None = None,
+    device: str | None = None,
+    go_on: bool = False,
+    given: Collection[str] | None = None,
+    show: Show | None = None,
+) -> Run:
+    """Raise a network from data by the whole recipe, and save it.
+
+    Splits the data, fits the preprocessing on its training part, asks the checks before learning, searches
+    (when a search is handed in), trains with the best recipe, keeps the best weights by validation, tests once.
+
+    Args:
+        recipe: what to train. Fields that are left at their defaults are fitted to the data.
+        data: examples as Python objects instead of `recipe.data`: `(X, y)`, a Dataset, a DataLoader.
+        out: the folder of the run; by default `runs/<data>-<n>`.
+        time: a budget in seconds or like "2m", split over the steps.
+        search: looks for better fields; `babysit.tuner.before_training` does.
+        fields: the names of the fields to search.
+        resume: a run that was stopped, by Ctrl-C or outright, goes on to the same bits as if it hadn't been.
+        device: instead of the recipe's.
+        go_on: also when a check fails.
+        given: the fields that are not to be fitted to the data; by default those that differ from their defaults.
+        show: gets told what happens.
+
+    Returns:
+        The run as it is stored: `run.folder`, `run.fact("test")`, readings, events. `load_model(run)` is the network.
+
+    Raises:
+        DataError: the data can't be read or learned from.
+        RecipeError: a field or combination that can't be.
+        OutputError: the folder can't be written.
+        TrainingError: a check failed, or the training broke down.
+        RecordError: nothing to resume there.
+        Interrupted: Ctrl-C; everything is saved.
+    """
+    budget = Budget(seconds_of(time))
+    show = show or Silent()
+    if resume is not None:
+        return _resumed(resume, data=data, search=search, fields=fields, show=show, go_on=go_on, budget=budget)
+    if recipe is None:
+        raise RecipeError("train needs a recipe, or a run to resume")
+    recipe = recipe if device is None else recipe.edit(device=device)
+    place = device_of(recipe.device)
+    split = _data(recipe, data, show)
+    given = chosen(recipe) if given is None else given
+    with made(out, name_for(recipe.data) if recipe.data else "run") as folder:
+        plan = Plan(recipe.to_dict(), fingerprint(split), _threads(split, place))
+        job = _Job(folder, settle(recipe, split, given), split, place, plan, budget, show)
+        return job.run(search=search, fields=fields, go_on=go_on)
+
+
+def _resumed(
+    resume: str | Path | Run,
+    *,
+    data: Any,
+    search: Search | None,
+    fields: Sequence[str] | None,
+    show: Show,
+    go_on: bool,
+    budget: Budget,
+) -> Run:
+    folder = resume.folder if isinstance(resume, Run) else Path(resume)
+    if folder is None or not folder.is_dir():
+        raise RecordError(f"the run to resume must be a folder, but there is none at {folder}")
+    if finished(folder):
+        return read(folder)
+    plan = Plan.read(folder)
+    recipe = Recipe.of(plan.recipe)
+    place = device_of(recipe.device)
+    split = _data(recipe, data, show)
+    if fingerprint(split) != plan.data:
+        raise DataError(f"a resumed run needs the data it began with, but {split.source} has changed since")
+    settled = Recipe.of(plan.settled) if plan.settled else settle(recipe, split, chosen(recipe))
+    job = _Job(folder, settled, split, place, plan, budget, show)
+    return job.run(search=search, fields=fields, go_on=go_on)
+
+
+def _data(recipe: Recipe, data: Any, show: Show) -> Split:
+    show.step(1, "Data", "split before anything is computed, so that nothing of the test leaks into training")
+    with show.progress("reading", 1) as update:
+        split = load(recipe, data=data)
+        update(1, "")
+    name_of(recipe, split.task)  # a loss that can't judge this task is refused before anything is made
+    return split
+
+
+class _Job:
+    """One run on its way through the steps."""
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, split: Split, device: torch.device, plan: Plan, budget: Budget, show: Show
+    ) -> None:
+        self.folder, self.recipe, self.split, self.device = folder, recipe, split, device
+        self.plan, self.budget, self.show = plan, budget, show
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.before = plan.seconds
+
+    def run(self, *, search: Search | None, fields: Sequence[str] | None, go_on: bool) -> Run:
+        """All steps, those that the plan holds already left out."""
+        with _threads_set(self.plan.threads):
+            facts = summary(self.split)
+            self.show.facts(_about_data(facts))
+            prepared = self._preprocess()
+            self._architecture(prepared)
+            self.plan.settled = self.recipe.to_dict()
+            if self.plan.final is None:
+                try:
+                    self._decide(prepared, search, fields, go_on)
+                except KeyboardInterrupt:
+                    self._save_plan()
+                    raise Interrupted(self.folder) from None
+            assert self.plan.final is not None
+            self.recipe = Recipe.of(self.plan.final)
+            training = self._train(prepared, facts)
+            return self._finish(training, facts)
+
+    # steps 2 and 3: what is made of the data
+
+    def _preprocess(self) -> Prepared:
+        name = auto(self.split.shape) if self.recipe.preprocess == "auto" else self.recipe.preprocess
+        self.show.step(2, "Preprocess", "statistics of the training part alone, in the network's first layer")
+        with self.show.progress("fitting", 1) as update:
+            prepared = prepare(self.recipe, self.split, self.device)
+            update(1, "")
+        rows = [("first layer", _PREPROCESS[name])]
+        if prepared.unit != 1.0:
+            rows.append(("unit", f"pixels / {prepared.unit:.4g}, so that lr means the same for bytes as for floats"))
+        self.show.facts(rows)
+        return prepared
+
+    def _architecture(self, prepared: Prepared) -> None:
+        recipe = self.recipe
+        self.show.step(3, "Architecture", "a first guess; the search may change it")
+        with torch.random.fork_rng(devices=[]):
+            network = prepared.network(recipe).network
+        count = sum(parameter.numel() for parameter in network.parameters())
+        extras = [f"{recipe.norm} norm"] * (recipe.norm != "none")
+        extras += [f"dropout {recipe.dropout:g}"] * (recipe.dropout > 0)
+        name = model_name(recipe, self.split.shape)
+        self.show.facts(
+            [
+                ("model", f"{name}, {recipe.depth} x {recipe.width} {recipe.activation}, {count:,} parameters"),
+                ("layers", ", ".join([*extras, f"init {recipe.init}"])),
+                (
+                    "learns by",
+                    f"{recipe.optimizer}, batches of {recipe.batch}, {recipe.epochs} epochs, {recipe.schedule}",
+                ),
+            ]
+        )
+
+    # steps 4 and 5: what is decided
+
+    def _decide(self, prepared: Prepared, search: Search | None, fields: Sequence[str] | None, go_on: bool) -> None:
+        self._gates(prepared, go_on)
+        self._save_plan()
+        if search is not None:
+            self._search(prepared, search, fields)
+        final = self._fit_to_time(prepared)
+        self.plan.final = final.to_dict()
+        self._save_plan()
+
+    def _gates(self, prepared: Prepared, go_on: bool) -> None:
+        self.show.step(4, "Before learning", "a minute here saves hours: most faults show before any real training")
+        train_a_little = brief(self.split, prepared, self.recipe)
+        found = gates(members("babysit.checks", Check))  # type: ignore[arg-type]
+        self.plan.checks = []
+        with self.show.progress("checking", len(found)) as update:
+            for number, gate in enumerate(found):
+                update(number, gate.name)
+                outcome = gate(self.recipe, train_a_little)
+                self.plan.checks.append(outcome.to_dict())
+                self.ranges |= dict(outcome.suggests)
+                self.show.outcome(outcome)
+                if outcome.passed is False and not go_on:
+                    raise TrainingError(_refusal(gate, outcome.expected, outcome.measured, outcome.reason))
+
+    def _search(self, prepared: Prepared, search: Search, fields: Sequence[str] | None) -> None:
+        self.show.step(5, "Search", "coarse to fine: many short trials first, then longer ones around the best")
+        seconds = self.budget.for_search(self._seconds_of_training(prepared))
+        names = list(fields) if fields else []
+
+        def on_trial(trials: Sequence[Mapping[str, Any]]) -> None:
+            self.show.trials(trials, names)
+
+        with self.show.progress("searching", seconds) as update:
+            began = perf_counter()
+            found = search(
+                self.recipe,
+                self.split,
+                fields=fields,
+                ranges=self.ranges,
+                seconds=seconds,
+                on_trial=lambda trials: (on_trial(trials), update(perf_counter() - began, f"{len(trials)} trials"))[0],
+            )
+        self.plan.trials = [dict(one) for one in found.trials]
+        self.recipe = found.recipe.edit(epochs=self.recipe.epochs)
+        changed = {
+            name: value
+            for name, value in self.recipe.to_dict().items()
+            if self.plan.settled is not None and value != self.plan.settled.get(name)
+        }
+        text = ", ".join(f"{name}={_short(value)}" for name, value in changed.items())
+        self.show.facts([("best of", f"{len(found.trials)} trials: {text or 'the recipe as it was'}")])
+
+    def _seconds_of_training(self, prepared: Prepared) -> float:
+        """What a whole training is expected to take, by some of its steps."""
+        training = Training(self.recipe, self.split, prepared=prepared)
+        return training.probe() * training.total_steps
+
+    def _fit_to_time(self, prepared: Prepared) -> Recipe:
+        """Fewer epochs where the budget asks for that, so that the schedule comes to its end."""
+        room = self.budget.for_training()
+        if math.isinf(room):
+            return self.recipe
+        needed = self._seconds_of_training(prepared) * 1.15
+        epochs = self.recipe.epochs if needed <= room else max(1, int(self.recipe.epochs * room / needed))
+        if epochs < self.recipe.epochs:
+            self.show.facts([("time", f"{epochs} epochs instead of {self.recipe.epochs} fit into the budget")])
+        return self.recipe.edit(epochs=epochs)
+
+    def _save_plan(self) -> None:
+        self.plan.seconds = self.before + self.budget.spent
+        self.plan.write(self.folder)
+
+    # step 6: training
+
+    def _train(self, prepared: Prepared, facts: dict[str, Any]) -> Training:
+        self.show.step(6, "Train", "the best weights by validation are kept; the test part is not looked at")
+        path = self.folder / CHECKPOINT
+        tensors, plain = checkpoint.load_tensors(path) if path.exists() else ({}, {})
+        store = Store(self.folder, resume=plain.get("step", 0) if path.exists() else 0)
+        try:
+            training = Training(self.recipe, self.split, prepared=prepared, record=store)
+            if tensors:
+                training.restore(tensors, plain)
+            else:
+                self._write_facts(store, training, facts)
+            store.add_event(Event(training.step, "phase", "", {"name": "train"}))
+            self._loop(training, path)
+            store.add_event(Event(training.step, "end", "", {"reason": training.ended}))
+        finally:
+            store.close()
+        if training.best is None:
+            raise TrainingError(
+                f"training must give a finite loss, but at step {training.step} it is not: a lower lr than "
+                f"{self.recipe.lr:g} is needed"
+            )
+        return training
+
+    def _loop(self, training: Training, path: Path) -> None:
+        saver = _Saver(path)
+        epochs = self.recipe.epochs
+        with self.show.progress("training", epochs) as update, _stopping(training):
+            while training.ended is None:
+                epoch = training.epoch(on_look=saver.maybe)
+                if epoch is None:
+                    saver.save(training)
+                    raise Interrupted(self.folder)
+                update(epoch.number, _in_words(training))
+                saver.maybe(training)
+        saver.save(training)
+        best = training.best
+        if best is not None:
+            self.show.facts([("best", f"epoch {best.number} of {len(training.history)}: {_in_words(training, best)}")])
+
+    def _write_facts(self, store: Store, training: Training, facts: dict[str, Any]) -> None:
+        kind = "classes" if self.split.task == "classification" else "regression"
+        store.set_fact("recipe", self.recipe.to_dict())
+        store.set_fact("task", {"kind": kind, "classes": len(self.split.classes), "names": list(self.split.classes)})
+        store.set_fact("data", facts)
+        store.set_fact("checks", self.plan.checks)
+        store.set_fact("trials", self.plan.trials)
+        store.set_fact("epochs", {"length": training.epoch_steps})
+        store.set_fact("versions", {"torch": torch.__version__, "python": platform.python_version()})
+        store.set_fact("machine", {"device": str(self.device), "threads": self.plan.threads})
+        store.set_fact("parameters", _parameters(training))
+
+    # step 7: the one test
+
+    def _finish(self, training: Training, facts: dict[str, Any]) -> Run:
+        self.show.step(7, "Test", "once, on examples that nothing has seen; the interval says how sure that is")
+        training.restore_best()
+        network = training.model.eval()
+        val = judge(network, self.split.val, self.split.task)
+        test = judge(network, self.split.test, self.split.task)
+        network = network.cpu()
+        save_model(self.folder, network, About.of(self.recipe, self.split))
+        checkpoint.write(self.folder / "recipe.toml", self.recipe.to_toml())
+        seconds = self.before + self.budget.spent
+        store = Store(self.folder)
+        try:
+            for name, value in (("test", test), ("val", val), ("seconds", seconds)):
+                store.set_fact(name, value)
+            if self.split.task == "classification" and len(self.split.test):
+                counts = confusion(network, self.split.test.to("cpu"), len(self.split.classes))
+                store.add_vector(training.step, "confusion", "", counts)
+        finally:
+            store.close()
+        if store.failed:
+            raise RecordError(f"the record of {self.folder} could not be written: {store.failed}")
+        run = read(self.folder)
+        _report(run)
+        for name in (PLAN, CHECKPOINT):
+            (self.folder / name).unlink(missing_ok=True)
+        self.show.facts(_about_test(val, test, self.folder))
+        return run
+
+
+def result(run: Run) -> dict[str, Any]:
+    """The public JSON form of a finished run (schema 1)."""
+    return {
+        "schema": 1,
+        "run": str(run.folder),
+        "seconds": round(float(run.fact("seconds", math.nan)), 3),
+        "test": run.fact("test"),
+        "val": run.fact("val"),
+        "recipe": run.fact("recipe"),
+        "checks": run.fact("checks", []),
+        "trials": len(run.fact("trials", [])),
+    }
+
+
+class _Saver:
+    """Writes checkpoints, seldom enough that training doesn't feel it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.cost, self.last = path, 0.0, perf_counter()
+
+    def maybe(self, training: Training) -> None:
+        """Write one when the last is old enough."""
+        if perf_counter() - self.last > max(SAVE_EVERY, 30 * self.cost):
+            self.save(training)
+
+    def save(self, training: Training) -> None:
+        """Write one now."""
+        began = perf_counter()
+        if isinstance(training.record, Store):
+            training.record.flush()
+        checkpoint.save_tensors(self.path, *training.state())
+        self.last = perf_counter()
+        self.cost = self.last - began
+
+
+@contextmanager
+def _stopping(training: Training) -> Iterator[None]:
+    """Ctrl-C ends the training before its next step; a second one ends everything at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(number: int, frame: Any) -> None:
+        if training.stop:
+            raise KeyboardInterrupt
+        training.stop = True
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _threads(split: Split, device: torch.device) -> int:
+    """PyTorch's threads: one for small examples, where handing out work costs more than it brings."""
+    values = math.prod(split.shape)
+    return 1 if device.type == "cpu" and values < 1024 else torch.get_num_threads()
+
+
+@contextmanager
+def _threads_set(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _refusal(gate: Check, expected: str, measured: str, reason: str) -> str:
+    return f"{gate.name}: expected {expected}, but measured {measured}. {reason[:1].upper()}{reason[1:]}. (--go-on trains anyway)"
+
+
+_PREPROCESS = {
+    "none": "none",
+    "center": "subtract each feature's mean",
+    "mean-image": "subtract the mean image",
+    "channel-mean": "subtract each channel's mean",
+    "standardize": "subtract each feature's mean, divide by its standard deviation",
+    "pca": "project onto the principal components",
+    "whiten": "principal components at unit variance",
+    "zca": "whitened, turned back to the pixels (ZCA)",
+}
+
+
+def _about_data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    parts = ", ".join(f"{name} {count:,}" for name, count in facts["examples"].items())
+    low, high = facts["range"]
+    rows = [("source", str(facts["source"])), ("examples", f"{parts}; shape {' x '.join(map(str, facts['shape']))}")]
+    if "classes" in facts:
+        count = len(facts["classes"])
+        rows.append(("classes", f"{count}; the largest holds {facts['majority']:.0%}, H(y) = {facts['entropy']:.3g}"))
+    else:
+        target = facts["target"]
+        rows.append(
+            ("target", f"mean {target['mean']:.4g}, sd {target['std']:.4g}, {target['min']:.4g} … {target['max']:.4g}")
+        )
+    rows.append(("range", f"{low:.4g} … {high:.4g}"))
+    constant = facts["constant"]
+    if constant:
+        shown = ", ".join(map(str, constant[:5])) + (" …" if len(constant) > 5 else "")
+        rows.append(("constant", f"{len(constant)} features never change: {shown}"))
+    if facts["missing"]:
+        rows.append(("missing", f"{facts['missing']:,} values"))
+    across = {pair: count for pair, count in facts["duplicates"]["across"].items() if count}
+    if across:
+        rows.append(
+            ("duplicates", ", ".join(f"{count} in {pair.replace('-', ' and ')}" for pair, count in across.items()))
+        )
+    return rows
+
+
+def _about_test(val: Mapping[str, Any], test: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:
+    rows = []
+    for name, found in (("validation", val), ("test", test)):
+        if not found.get("n"):
+            continue
+        low, high = found["interval"]
+        if "accuracy" in found:
+            rows.append(
+                (name, f"accuracy {found['accuracy']:.2%}  (95 %: {low:.1%} … {high:.1%}; {found['n']} examples)")
+            )
+        else:
+            rows.append((name, f"R² {found['r2']:.3f}  (95 %: {low:.3f} … {high:.3f}; {found['n']} examples)"))
+    saved = [name for name in (MODEL, "recipe.toml", "run.sqlite", REPORT) if (folder / name).exists()]
+    return [*rows, ("saved", f"{folder}/  {', '.join(saved)}")]
+
+
+def _in_words(training: Training, epoch: Any = None) -> str:
+    epoch = epoch or training.history[-1]
+    name = "acc" if training.task == "classification" else "R²"
+    text = f"loss {epoch.loss:.3f}, train {name} {epoch.score:.3f}"
+    return text if math.isnan(epoch.val_score) else f"{text}, val {name} {epoch.val_score:.3f}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _parameters(training: Training) -> list[dict[str, Any]]:
+    """The fact "parameters": what is trained."""
+    rows = []
+    for name, one in training.body.named_parameters():
+        kind = "bias" if name.endswith("bias") else "weight" if one.ndim >= 2 else "norm"
+        rows.append(
+            {
+                "name": f"network.{name}",
+                "shape": list(one.shape),
+                "kind": kind,
+                "module": f"network.{name.rpartition('.')[0]}",
+                "requires_grad": one.requires_grad,
+                "optimizer": "0.0",
+                "tied_to": None,
+                "registered": True,
+            }
+        )
+    return rows
+
+
+def _report(run: Run) -> None:
+    """Write `report.html`, where the page can be made."""
+    assert run.folder is not None
+    try:
+        from ..views.page import report
+    except ImportError:
+        return
+    checkpoint.write(run.folder / REPORT, report(run))
