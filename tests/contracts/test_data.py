@@ -146,6 +146,8 @@ def test_what_it_cannot_read_is_a_data_error(tmp_path, name, content):
         ("empty.bin", "empty"),
         ("odd.bin", "kind that can be read"),
         ("folder", "it is empty"),
+        ("a\0b", "zero byte"),
+        ("x" * 5000, "must be readable"),
     ],
 )
 def test_a_place_that_no_source_knows(empty_folder, place, words):

@@ -24,6 +24,7 @@ and what is done with any split: `summary`, `augment`.
 from __future__ import annotations
 
 import functools
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -105,10 +106,10 @@ def load(recipe: Recipe, *, data: Any = None, memory: int = MEMORY) -> Split:
         (torch.Size([2, 4]), torch.int64)
     """
     place = recipe.data if data is None else data
-    if isinstance(place, Path):
-        place = str(place)
-    found, place = _find(place)
+    if isinstance(place, str | Path):
+        place = os.path.expanduser(place)
     try:
+        found, place = _find(place)
         split = found(place, recipe, memory=memory)
     except BabysitError:
         raise
@@ -141,6 +142,8 @@ def _find(place: Any) -> tuple[Source, Any]:
     if isinstance(place, str):
         if not place:
             raise RecipeError("data must name a bundled set, a file or a folder, but it is empty")
+        if "\0" in place:
+            raise DataError(f"data must be a name or a path, but {place!r} has a zero byte in it")
         name, colon, rest = place.partition(":")
         if colon and rest and name in known:
             return known[name], rest

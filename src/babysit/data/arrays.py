@@ -25,7 +25,7 @@ from ..record import Recipe
 from . import source
 from .dense import dense, layout_of
 from .encoding import DenseEncoding
-from .scratch import Array, room
+from .scratch import Array, Growing, room
 from .split import Split
 from .target import read_target
 
@@ -216,38 +216,18 @@ def _header(file: BinaryIO, where: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _fill(file: BinaryIO, shape: tuple[int, ...], fortran: bool, dtype: np.dtype, memory: int, where: str) -> Array:
-    """Read an array's bytes, never claiming memory for more than is there."""
+    """Read an array's bytes, claiming room only for what is there."""
     need = _size(shape, dtype)
     kept = shape[::-1] if fortran else shape
-    if need > memory:
-        _skip(file, need, where)
-        file.seek(file.tell() - need)
-    out = room(kept, dtype, memory) if need > memory else None
-    chunks, got = [], 0
-    flat = None if out is None else out.reshape(-1).view(np.uint8)
-    while got < need:
-        block = file.read(min(1 << 24, need - got))
-        if not block:
-            raise DataError(f"{where} must hold {need:,} bytes of array, but {got:,} are there: truncated?")
-        if flat is None:
-            chunks.append(block)
-        else:
-            flat[got : got + len(block)] = np.frombuffer(block, np.uint8)
-        got += len(block)
-    if out is None:
-        out = np.frombuffer(b"".join(chunks), dtype).reshape(kept) if need else np.empty(kept, dtype)
+    if not need:
+        return np.empty(shape, dtype)
+    got = Growing(memory)
+    while got.size < need and (block := file.read(min(1 << 24, need - got.size))):
+        got.add(block)
+    if got.size < need:
+        raise DataError(f"{where} must hold {need:,} bytes of array, but {got.size:,} are there: truncated?")
+    out = got.array().view(dtype).reshape(kept)
     return out.T if fortran else out
-
-
-def _skip(file: BinaryIO, need: int, where: str) -> None:
-    """Make sure that the bytes are there before room is claimed for them."""
-    start, got = file.tell(), 0
-    while got < need and (block := file.read(min(1 << 24, need - got))):
-        got += len(block)
-    if got < need:
-        raise DataError(f"{where} must hold {need:,} bytes of array, but {got:,} are there: truncated?")
-    if file.tell() != start + need:
-        raise DataError(f"{where} can't be read twice")
 
 
 def _size(shape: tuple[int, ...], dtype: np.dtype) -> int:

@@ -37,7 +37,7 @@ def bundled(place: Any, recipe: Recipe, *, memory: int) -> Split:
     Examples:
         >>> from babysit.data import load
         >>> load(Recipe(data="digits"))
-        Split(train 1167, val 270, test 360; shape (1, 8, 8), 10 classes)
+        Split(train 1168, val 270, test 359; shape (1, 8, 8), 10 classes)
     """
     from sklearn import datasets
 

@@ -146,7 +146,7 @@ def read_python(data: bytes, where: str) -> Batch:
         raise DataError(f"the data of {where} must be {wanted}, but is {pixels.shape}: truncated?")
     limit = 100 if "fine_labels" in batch else 10
     for row, label in enumerate(labels):
-        if not isinstance(label, int | np.uint8) or not 0 <= label < limit:
+        if not isinstance(label, (int, np.integer)) or not 0 <= label < limit:
             raise DataError(f"labels must be whole numbers below {limit}, but row {row + 1} of {where} has {label!r}")
     return pixels, np.asarray(labels, np.uint8)
 

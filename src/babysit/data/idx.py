@@ -22,7 +22,7 @@ from . import source
 from .arrays import joined
 from .dense import dense, layout_of
 from .encoding import DenseEncoding
-from .scratch import Array, room
+from .scratch import Array, Growing
 from .split import PARTS, Split
 from .target import read_target
 
@@ -116,23 +116,12 @@ def _header(magic: bytes, file: Any, path: Path) -> tuple[tuple[int, ...], np.dt
 
 
 def _values(file: Any, shape: tuple[int, ...], dtype: np.dtype, need: int, memory: int, path: Path) -> Array:
-    """Read block by block, so that a header that lies about its size costs nothing."""
-    blocks, got = [], 0
-    out = None
-    while got <= need and (block := file.read(min(1 << 24, need + 1 - got))):
-        if out is None and got + len(block) > memory:
-            out = room((need,), np.uint8, 0)
-            for at, kept in zip(np.cumsum([0, *map(len, blocks)]), blocks, strict=False):
-                out[at : at + len(kept)] = np.frombuffer(kept, np.uint8)
-            blocks = []
-        if out is None:
-            blocks.append(block)
-        else:
-            out[got : got + len(block)] = np.frombuffer(block, np.uint8)[: need - got]
-        got += len(block)
-    _whole(got, need, path)
-    flat = np.frombuffer(b"".join(blocks), np.uint8) if out is None else out
-    return flat.view(dtype).reshape(shape)
+    """The values that follow the header."""
+    bytes_ = Growing(memory)
+    while bytes_.size <= need and (block := file.read(min(1 << 24, need + 1 - bytes_.size))):
+        bytes_.add(block)
+    _whole(bytes_.size, need, path)
+    return bytes_.array().view(dtype).reshape(shape)
 
 
 def _whole(got: int, need: int, path: Path) -> None:

@@ -129,7 +129,7 @@ def _listed(root: Path) -> dict[str, dict[str, list[Path]]]:
     if loose:
         raise DataError(f"images must lie in one folder per class, but {min(loose)} lies directly in {root}")
     parts = {PARTS[folder.name.lower()]: folder for folder in folders if folder.name.lower() in PARTS}
-    if "train" not in parts or any(folder.name.lower() not in PARTS for folder in folders):
+    if "train" not in parts or any(is_image(entry) for entry in parts["train"].iterdir()):  # a class of trains
         return {"train": _classes(root)}
     return {part: _classes(parts[part]) for part in ("train", "val", "test") if part in parts}
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate, default_convert
 
 from ..errors import DataError
 from ..record import Recipe
@@ -23,6 +23,7 @@ from .arrays import joined
 from .dense import dense, examples, layout_of
 from .encoding import DenseEncoding
 from .part import Rows
+from .scratch import Growing
 from .split import Split
 from .target import read_target
 
@@ -78,11 +79,11 @@ class DatasetRows:
 def _pair(given: Any, memory: int) -> tuple[Any, np.ndarray]:
     """x (an array or rows) and y of one part."""
     if isinstance(given, DataLoader):
-        if isinstance(given.dataset, IterableDataset):
-            return _streamed(given)
+        if isinstance(given.dataset, IterableDataset) or given.collate_fn not in (default_collate, default_convert):
+            return _streamed(given, memory)
         given = given.dataset
     if isinstance(given, IterableDataset):
-        return _streamed(DataLoader(given, batch_size=None))
+        return _streamed(DataLoader(given, batch_size=None), memory)
     if isinstance(given, TensorDataset):
         given = given.tensors
     if isinstance(given, tuple | list):
@@ -123,18 +124,24 @@ def _example(dataset: Any, row: int) -> tuple[np.ndarray, Any]:
     return _numbers(one[0]), label.reshape(()).item()
 
 
-def _streamed(loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:
-    """All batches of a loader whose dataset has no rows to ask for."""
-    xs, ys = [], []
+def _streamed(loader: DataLoader, memory: int) -> tuple[np.ndarray, np.ndarray]:
+    """All batches of a loader whose dataset has no rows to ask for, or that makes its batches in its own way."""
+    shape, got, ys = None, Growing(memory), []
     for batch in loader:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise DataError(f"a DataLoader must give (x, y), but batch {len(xs) + 1} is {type(batch).__name__}")
+            raise DataError(f"a DataLoader must give (x, y), but batch {len(ys) + 1} is {type(batch).__name__}")
         x, y = _numbers(batch[0]), _numbers(batch[1])
-        xs.append(x if y.ndim else x[None])
-        ys.append(y if y.ndim else y[None])
-    if not xs:
+        x, y = (x, y) if y.ndim else (x[None], y[None])
+        shape = shape or (x.shape[1:], x.dtype)
+        if (x.shape[1:], x.dtype) != shape or len(x) != len(y):
+            raise DataError(
+                f"batches must be alike, but batch {len(ys) + 1} is {x.shape} {x.dtype} with {len(y)} targets"
+            )
+        got.add(np.ascontiguousarray(x).tobytes())
+        ys.append(y)
+    if shape is None:
         raise DataError("the DataLoader must give batches, but it gives none")
-    return np.concatenate(xs), np.concatenate(ys)
+    return got.array().view(shape[1]).reshape(-1, *shape[0]), np.concatenate(ys)
 
 
 def _joined_rows(rows: Mapping[str, Any]) -> tuple[Any, dict[str, np.ndarray] | None]:

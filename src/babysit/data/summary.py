@@ -19,7 +19,8 @@ def summary(split: Split) -> dict[str, Any]:
     """Facts about a split, as plain JSON values; each example is looked at once.
 
     Gives:
-        `source`, `task`, `shape`, `examples` per part, `missing` and `dropped` cells and rows,
+        `source`, `task`, `shape`, `examples` per part, `missing` cells (and
+        `missing_by_column`), `dropped` rows,
         `range` [least, greatest] of train's inputs, `constant` names of features that don't vary
         in train (for images their number), `duplicates` (see below); and for classes `classes`
         [{name, train, val, test}], `entropy` H(y) of train in nats and `majority`, the share of its
@@ -47,6 +48,7 @@ def summary(split: Split) -> dict[str, Any]:
         "shape": list(split.shape),
         "examples": {name: len(part) for name, part in split.parts.items()},
         "missing": int(split.notes.get("missing", 0)),
+        "missing_by_column": dict(split.notes.get("missing_by_column", {})),
         "dropped": int(split.notes.get("dropped", 0)),
         "range": [float(low.min()), float(high.max())],
         "constant": named,

@@ -44,6 +44,18 @@ def test_folders_of_parts_are_kept(tmp_path):
     assert len(load(Recipe(data=str(folder), val=0.2)).val) == 9
 
 
+def test_other_folders_beside_the_parts_are_left_alone_and_trains_can_be_a_class(tmp_path):
+    folder = make.image_folder(tmp_path / "a", 60, parts=("train", "test"))
+    (folder / "annotations").mkdir()
+    split = load(Recipe(data=str(folder)))
+    assert split.classes == ("class0", "class1", "class2")
+    assert len(split.test) == 30
+    for name in ("bus", "train"):
+        for number in range(5):
+            put(tmp_path / "b", f"{name}/{number}.png", np.full((4, 4), number, np.uint8))
+    assert load(Recipe(data=str(tmp_path / "b"))).classes == ("bus", "train")
+
+
 def test_mixed_sizes_are_an_error_that_tells_resize_and_are_resized_on_request(tmp_path):
     folder = make.image_folder(tmp_path, 30)
     odd = put(folder, "class1/odd.png", np.full((20, 40, 3), 7, np.uint8))

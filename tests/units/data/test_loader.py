@@ -45,6 +45,9 @@ GIVEN = {
     "loader": DataLoader(Rows(), batch_size=7, shuffle=True),
     "stream": Stream(),
     "stream loader": DataLoader(Stream(), batch_size=6),
+    "own batches": DataLoader(
+        Rows(), batch_size=8, collate_fn=lambda rows: tuple(map(np.array, zip(*rows, strict=True)))
+    ),
     "subset": torch.utils.data.Subset(Rows(), range(40)),
 }
 
