@@ -113,7 +113,9 @@ def test_what_can_not_be_is_said(call, words):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(("activation", "kind"), [("relu", "none"), ("maxout", "layer"), ("prelu", "group")])
+@pytest.mark.parametrize(
+    ("activation", "kind"), [("relu", "none"), ("maxout", "layer"), ("prelu", "group"), ("elu", "batch")]
+)
 def test_a_stack_of_networks_under_vmap_with_gradients(name, activation, kind):
     torch.manual_seed(0)
     nets = [MODELS[name]((1, 8, 8), 3, width=4, depth=1, activation=activation, norm=kind) for _ in range(3)]
