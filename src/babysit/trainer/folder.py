@@ -47,7 +47,7 @@ class Plan:
     settled: dict[str, Any] | None = None
     final: dict[str, Any] | None = None
     checks: list[dict[str, Any]] = field(default_factory=list)
-    trials: list[dict[str, Any]] = field(default_factory=list)
+    study: dict[str, Any] | None = None
     seconds: float = 0.0
     schema: int = 1
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..checks import Outcome
+from ..record.study import Study, Trial
 
 Update = Callable[[float, str], None]
 """`update(done, text)`: how far it is, and what to say beside the bar."""
@@ -27,8 +28,12 @@ class Show(Protocol):
         """A check was answered."""
         ...
 
-    def trials(self, trials: Sequence[Any], fields: Sequence[str]) -> None:
-        """The trials of the search so far."""
+    def trials(self, trials: Sequence[Trial]) -> None:
+        """A trial of the search has ended; all of them so far."""
+        ...
+
+    def study(self, study: Study) -> None:
+        """The search is over."""
         ...
 
     def progress(self, title: str, total: float) -> AbstractContextManager[Update]:
@@ -45,7 +50,9 @@ class Silent:
 
     def outcome(self, outcome: Outcome) -> None: ...
 
-    def trials(self, trials: Sequence[Any], fields: Sequence[str]) -> None: ...
+    def trials(self, trials: Sequence[Trial]) -> None: ...
+
+    def study(self, study: Study) -> None: ...
 
     @contextmanager
     def progress(self, title: str, total: float) -> Iterator[Update]:

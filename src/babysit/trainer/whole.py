@@ -26,6 +26,7 @@ from ..nn import model_name
 from ..nn.preprocess import auto
 from ..record import Event, Recipe, Run, Store
 from ..record.store import read
+from ..record.study import Study, Trial
 from ..registry import members
 from . import checkpoint
 from .brief import brief
@@ -44,20 +45,6 @@ SAVE_EVERY = 2.0
 """Seconds between two checkpoints, at least; longer where writing one is slow."""
 
 
-class Found(Protocol):
-    """What a search gives."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """The best recipe."""
-        ...
-
-    @property
-    def trials(self) -> Sequence[Mapping[str, Any]]:
-        """Each trial as plain values: number, edit, score, epochs, state, seconds."""
-        ...
-
-
 class Search(Protocol):
     """A search that can be handed in; `babysit.tuner.before_training` is one."""
 
@@ -69,8 +56,8 @@ class Search(Protocol):
         fields: Sequence[str] | None,
         ranges: Mapping[str, tuple[float, float]],
         seconds: float,
-        on_trial: Callable[[Sequence[Mapping[str, Any]]], None],
-    ) -> Found:
+        on_trial: Callable[[Sequence[Trial]], None],
+    ) -> Study:
         """Look for a better recipe.
 
         Args:
@@ -277,30 +264,23 @@ class _Job:
     def _search(self, prepared: Prepared, search: Search, fields: Sequence[str] | None) -> None:
         self.show.step(5, "Search", "coarse to fine: many short trials first, then longer ones around the best")
         seconds = self.budget.for_search(self._seconds_of_training(prepared))
-        names = list(fields) if fields else []
-
-        def on_trial(trials: Sequence[Mapping[str, Any]]) -> None:
-            self.show.trials(trials, names)
-
         with self.show.progress("searching", seconds) as update:
             began = perf_counter()
-            found = search(
-                self.recipe,
-                self.split,
-                fields=fields,
-                ranges=self.ranges,
-                seconds=seconds,
-                on_trial=lambda trials: (on_trial(trials), update(perf_counter() - began, f"{len(trials)} trials"))[0],
+
+            def on_trial(trials: Sequence[Trial]) -> None:
+                self.show.trials(trials)
+                update(perf_counter() - began, f"{len(trials)} trials")
+
+            study = search(
+                self.recipe, self.split, fields=fields, ranges=self.ranges, seconds=seconds, on_trial=on_trial
             )
-        self.plan.trials = [dict(one) for one in found.trials]
-        self.recipe = found.recipe.edit(epochs=self.recipe.epochs)
-        changed = {
-            name: value
-            for name, value in self.recipe.to_dict().items()
-            if self.plan.settled is not None and value != self.plan.settled.get(name)
-        }
-        text = ", ".join(f"{name}={_short(value)}" for name, value in changed.items())
-        self.show.facts([("best of", f"{len(found.trials)} trials: {text or 'the recipe as it was'}")])
+        self.plan.study = study.to_dict()
+        self.show.study(study)
+        try:
+            best = study.best.params
+        except ValueError:  # not one trial came through: the recipe stays as it was, and says so
+            best = {}
+        self.recipe = self.recipe.edit(best)
 
     def _seconds_of_training(self, prepared: Prepared) -> float:
         """What a whole training is expected to take, by some of its steps."""
@@ -369,7 +349,7 @@ class _Job:
         store.set_fact("task", {"kind": kind, "classes": len(self.split.classes), "names": list(self.split.classes)})
         store.set_fact("data", facts)
         store.set_fact("checks", self.plan.checks)
-        store.set_fact("trials", self.plan.trials)
+        store.set_fact("study", self.plan.study)
         store.set_fact("epochs", {"length": training.epoch_steps})
         store.set_fact("versions", {"torch": torch.__version__, "python": platform.python_version()})
         store.set_fact("machine", {"device": str(self.device), "threads": self.plan.threads})
@@ -416,7 +396,7 @@ def result(run: Run) -> dict[str, Any]:
         "val": run.fact("val"),
         "recipe": run.fact("recipe"),
         "checks": run.fact("checks", []),
-        "trials": len(run.fact("trials", [])),
+        "trials": len((run.fact("study") or {}).get("trials", [])),
     }
 
 
@@ -540,10 +520,6 @@ def _in_words(training: Training, epoch: Any = None) -> str:
     name = "acc" if training.task == "classification" else "R²"
     text = f"loss {epoch.loss:.3f}, train {name} {epoch.score:.3f}"
     return text if math.isnan(epoch.val_score) else f"{text}, val {name} {epoch.val_score:.3f}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _parameters(training: Training) -> list[dict[str, Any]]:
