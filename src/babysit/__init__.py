@@ -22,6 +22,7 @@ _PUBLIC = {
     "fit": "trainer",
     "predict": "trainer",
     "load_model": "trainer",
+    **dict.fromkeys(("search", "log", "uniform", "choice", "integers"), "tuner"),
 }
 _PACKAGES = ("nn", "data", "record", "errors", "testing")
 

@@ -1,0 +1,234 @@
+"""What a trial trains: data, network, criterion and recipe, from the trial's edit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data import Part, Split
+from ..errors import BabysitError, DataError, RecipeError
+from ..record import Recipe
+from ..trainer.criterion import name_of
+from ..trainer.prepared import Prepared, device_of, prepare
+from .job import Job, Outcome
+
+FIELDS = tuple(spec.name for spec in fields(Recipe))
+LEARNING = ("lr", "momentum", "weight_decay", "schedule", "warmup", "clip_norm", "label_smoothing", "dropout")
+"""Fields that are a number of one lane: trials that differ in these alone train together."""
+NETWORK = ("model", "width", "depth", "activation", "pieces", "norm", "dropout")
+
+
+class Hyper(Mapping[str, Any]):
+    """What a model factory gets: the trial's values, the recipe's where it has none; remembers what was read.
+
+    Examples:
+        >>> hp = Hyper({"width": 32}, Recipe())
+        >>> hp.width, hp["lr"], sorted(hp.read)
+        (32, 0.001, ['lr', 'width'])
+    """
+
+    def __init__(self, params: Mapping[str, Any], recipe: Recipe) -> None:
+        self._values = {**recipe.to_dict(), **params}
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the space has no {name!r}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Examples of one fold, ready for the loop: x (N, …) float32, y (N,)."""
+
+    x: Tensor
+    y: Tensor
+    val_x: Tensor
+    val_y: Tensor
+
+
+class Work:
+    """Trains a job; a fleet takes many at once from the same object.
+
+    Args:
+        recipe: the base that a trial's params edit.
+        split: train and val are used (joined and cut anew for several folds); test is not touched.
+        model: `factory(hp) -> nn.Module`, or None for the recipe's own network.
+        folds: 1 uses the split's own validation part.
+
+    Raises:
+        RecipeError: folds or a device that can't be.
+        DataError: too few examples for so many folds, no validation examples, or data larger than memory.
+    """
+
+    def __init__(
+        self, recipe: Recipe, split: Split, *, model: Callable[[Hyper], nn.Module] | None = None, folds: int = 1,
+        device: torch.device | None = None,
+    ) -> None:  # fmt: skip
+        self.recipe, self.model, self.folds, self.task = recipe, model, folds, split.task
+        self.classes = len(split.classes)
+        self.device = device or device_of(recipe.device)
+        self.loss = name_of(recipe, split.task)
+        self._split = split
+        self._cuts = cuts(split, folds, recipe.seed)
+        self._prepared: dict[tuple[Any, ...], Prepared] = {}
+        self._folds: dict[tuple[Any, ...], Fold] = {}
+        self._built: dict[tuple[Any, ...], nn.Module] = {}
+        self.ignored: set[str] = set()
+
+    # what a trial is
+
+    def recipe_of(self, job: Job) -> Recipe:
+        """The base edited by what of a trial's params are fields of a recipe."""
+        known = {name: value for name, value in job.params.items() if name in FIELDS}
+        recipe = self.recipe.edit({**known, "epochs": job.epochs})
+        return recipe.edit(seed=recipe.seed + job.seed) if job.seed else recipe
+
+    def fold(self, recipe: Recipe, number: int) -> Fold:
+        """The examples of a fold, preprocessed as the recipe says (statistics from its training part alone)."""
+        key = (number, recipe.preprocess, recipe.components)
+        if key not in self._folds:
+            ready = self.prepared(recipe, number)
+            for part in (ready.train, ready.val):
+                if not isinstance(part.x, Tensor):
+                    raise DataError("a fleet must hold its examples in memory, but these are read batch by batch")
+            self._folds[key] = Fold(ready.train.x, ready.train.y, ready.val.x, ready.val.y)  # type: ignore[arg-type]
+        return self._folds[key]
+
+    def prepared(self, recipe: Recipe, number: int) -> Prepared:
+        """What the trainer makes ready of a fold."""
+        key = (number, recipe.preprocess, recipe.components, recipe.augment)
+        if key not in self._prepared:
+            self._prepared[key] = prepare(recipe, self._part(number), self.device)
+        return self._prepared[key]
+
+    def network(self, job: Job) -> nn.Module:
+        """The trial's network with its initial weights, which depend on its recipe and seed alone; shared, don't train it."""
+        recipe = self.recipe_of(job)
+        if self.model is not None:
+            return self._own(job, recipe)
+        names = (*NETWORK, "init", "preprocess", "components")
+        key = (*(getattr(recipe, name) for name in names if name != "dropout"), recipe.dropout > 0, recipe.seed)
+        if key not in self._built:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(initial(recipe.seed))
+                self._built[key] = self.prepared(recipe, 0).network(recipe).network
+        return self._built[key]
+
+    def _own(self, job: Job, recipe: Recipe) -> nn.Module:
+        assert self.model is not None
+        key = (tuple(sorted((name, repr(value)) for name, value in job.params.items())), recipe.seed)
+        if key not in self._built:
+            if len(self._built) > 4096:
+                self._built.clear()
+            hyper = Hyper(job.params, recipe)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(initial(recipe.seed))
+                try:
+                    module = self.model(hyper)
+                except BabysitError:
+                    raise
+                except Exception as error:
+                    raise RecipeError(
+                        f"the model fails for {dict(job.params)}: {type(error).__name__}: {error}"
+                    ) from error
+            if not isinstance(module, nn.Module):
+                raise RecipeError(f"the model must give an nn.Module, but gave {type(module).__name__}")
+            unread = {name for name in job.params if name not in LEARNING and name not in _LOOP} | (
+                {"dropout"} & set(job.params)
+            )
+            self.ignored |= unread - hyper.read
+            self._built[key] = module.to(self.device)
+        return self._built[key]
+
+    def _part(self, number: int) -> Split:
+        if self._cuts is None:
+            return self._split
+        train, val = self._cuts[number]
+        whole = joined(self._split)
+        cut = {name: Part(*whole.gather(torch.from_numpy(rows))) for name, rows in (("train", train), ("val", val))}
+        return replace(self._split, **cut)
+
+    # one by one
+
+    def __call__(self, job: Job) -> Outcome:
+        """Train one job by itself."""
+        from .solo import train
+
+        return train(self, job)
+
+
+_LOOP = ("optimizer", "batch", "epochs", "seed", "loss", "init", "preprocess", "components", "augment", "patience")
+
+
+def initial(seed: int) -> int:
+    """The seed of the initial weights."""
+    return (seed * 1_000_003 + 2) % (1 << 63)
+
+
+def joined(split: Split) -> Part:
+    """Train and validation examples as one part."""
+    parts = [split.train, split.val] if len(split.val) else [split.train]
+    for part in parts:
+        if not part.whole:
+            raise DataError("folds need examples that fit into memory, but these are read batch by batch; use folds=1")
+    return Part(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]))  # type: ignore[misc]
+
+
+def cuts(split: Split, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """(training rows, validation rows) of each fold, stratified by class; None for one fold, which is the split's own.
+
+    Raises:
+        RecipeError: folds < 1.
+        DataError: more folds than examples (or than the smallest class has), or no validation examples.
+    """
+    if folds < 1:
+        raise RecipeError(f"folds >= 1 must hold, but folds={folds}")
+    if folds == 1:
+        if not len(split.val):
+            raise DataError(
+                "a search compares trials on validation examples, but there are none: give val > 0 or folds >= 2"
+            )
+        return None
+    count = len(split.train) + len(split.val)
+    if folds > count:
+        raise DataError(f"folds <= examples must hold, but folds={folds} and there are {count} examples")
+    draw = np.random.default_rng([seed, 0xF01D])
+    y = torch.cat([split.train.y, split.val.y]).cpu().numpy()
+    order = draw.permutation(count)
+    if split.task == "classification":
+        order = order[np.argsort(y[order], kind="stable")]
+    of = np.empty(count, np.int64)
+    of[order] = np.arange(count) % folds
+    found = [(np.flatnonzero(of != number), np.flatnonzero(of == number)) for number in range(folds)]
+    if split.task == "classification":
+        for train, _ in found:
+            if len(np.unique(y[train])) < len(np.unique(y)):
+                raise DataError(
+                    f"every fold must have each class in its training part, but folds={folds} leaves one out"
+                )
+    return found
+
+
+def worth(scores: list[float]) -> float:
+    """The newest score, minus infinity where there is none or it isn't finite."""
+    return scores[-1] if scores and math.isfinite(scores[-1]) else -math.inf
