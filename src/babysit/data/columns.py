@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -124,6 +125,8 @@ class Table:
 
     def _open_csv(self, path: Path) -> None:
         sample, delimiter = _head(path)
+        if found := _not_utf8(path):
+            raise DataError(f"{path} must be text in UTF-8, but {found}; save it as UTF-8")
         self.comma = delimiter == ";"
         self.names, skip = _header(path, sample, delimiter)
         self._batches = lambda: self._csv_batches(path, delimiter, skip)
@@ -158,8 +161,6 @@ class Table:
         )
 
     def _damaged(self, error: BaseException) -> DataError:
-        if "UTF8" in str(error) and (found := _not_utf8(Path(self.place))):
-            return DataError(f"{self.place} must be text in UTF-8, but {found}; save it as UTF-8")
         return DataError(f"{self.place} must be readable as a table, but: {str(error).splitlines()[0]}")
 
 
@@ -281,8 +282,6 @@ def _header(path: Path, sample: str, delimiter: str) -> tuple[list[str], int]:
     except (csv.Error, StopIteration) as error:
         raise DataError(f"{path} must begin with a line of column names, but: {error or 'there is none'}") from error
     names = [name.strip() for name in names]
-    if "\ufffd" in "".join(names) and (found := _not_utf8(path)):
-        raise DataError(f"{path} must be text in UTF-8, but {found}; save it as UTF-8")
     if names and all(_is_number(name) for name in names):
         raise DataError(
             f"the first line of {path} must hold column names, but it holds numbers: {', '.join(names)[:60]}"
@@ -299,11 +298,17 @@ def _is_number(text: str) -> bool:
 
 
 def _not_utf8(path: Path) -> str:
-    """Where the first byte lies that is not UTF-8."""
+    """Where the first byte lies that is not UTF-8, or ""; before anything is parsed."""
+    decoder, line, last = codecs.getincrementaldecoder("utf-8")(), 1, b""
     with _open(path) as file:
-        for number, line in enumerate(file, 1):
+        while block := file.read(BLOCK):
             try:
-                line.decode("utf-8")
+                decoder.decode(block)
             except UnicodeDecodeError as error:
-                return f"line {number}, byte {error.start + 1} is {line[error.start : error.start + 1]!r}"
-    return ""
+                bad = error.object[: error.start]
+                line += bad.count(b"\n")
+                column = error.start - bad.rfind(b"\n") if b"\n" in bad else len(last) + error.start + 1
+                return f"line {line}, byte {column} is {error.object[error.start : error.start + 1]!r}"
+            line += block.count(b"\n")
+            last = block[block.rfind(b"\n") + 1 :]
+    return "its end is cut within a letter" if decoder.getstate()[0] else ""

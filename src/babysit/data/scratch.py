@@ -48,6 +48,10 @@ class Growing:
         self._blocks: list[bytes] = []
         self._file: IO[bytes] | None = None
 
+    def __del__(self) -> None:
+        if self._file is not None:  # left behind by an error half-way
+            self._file.close()
+
     def add(self, block: bytes) -> None:
         """Put a block at the end. Raises DataError when the temporary folder is full."""
         self.size += len(block)

@@ -174,6 +174,18 @@ def test_random_bytes_are_a_data_error(tmp_path_factory, data, start):
             load(Recipe(data=str(folder / name)))
 
 
+@given(at=st.integers(6, 100), byte=st.integers(0, 255), cut=st.booleans())
+def test_a_damaged_header_is_a_data_error_or_read(tmp_path_factory, at, byte, cut):
+    folder = tmp_path_factory.mktemp("npy")
+    np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", Y)
+    data = bytearray((folder / "X.npy").read_bytes())
+    data[at : at + 1] = b"" if cut else bytes([byte])
+    (folder / "X.npy").write_bytes(data)
+    with contextlib.suppress(DataError):
+        load(Recipe(data=str(folder / "X.npy")))
+
+
 @pytest.mark.parametrize("memory", [10, 1 << 30])
 def test_a_header_that_lies_about_its_size_costs_nothing(tmp_path, memory):
     np.save(tmp_path / "y.npy", Y)

@@ -227,6 +227,8 @@ def test_files_that_are_no_tables(tmp_path):
     bad(tmp_path, f"number,kind\n{rows}7\n", r"every row of .* must have 2 cells, but row 61 has 1: '7'")
     bad(tmp_path, f"number,kind\n{rows}7,a,b\n", "must have 2 cells, but row 61 has 3")
     bad(tmp_path, f"number,kind\n{rows}".encode() + b"1,\xe9t\xe9\n", r"UTF-8, but line 62, byte 3 is b'\\xe9'")
+    bad(tmp_path, b"number,kind\n1,a\n\xe9\n", r"line 3, byte 1 is b'\\xe9'")
+    bad(tmp_path, b"number,kind\n1,a\n2,\xc3", "cut within a letter")
     bad(tmp_path, f"num\xe9ro,kind\n{rows}".encode("latin-1"), "UTF-8, but line 1")
     bad(tmp_path, f"number,kind\n{rows}".encode("utf-16"), "UTF-16")
     bad(tmp_path, b"\x89PNG\0\0\0", "zero bytes")
