@@ -30,6 +30,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 PARTS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
 }  # fmt: skip
+DEEP = 4
+"""Levels looked through to see whether a folder is one of images: a whole disk is no place to search."""
 _GRAY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _TURNED = ("JPEG", "MPO", "TIFF", "WEBP")
 
@@ -42,7 +44,7 @@ def is_image(path: Path) -> bool:
 def _recognizes(place: Any) -> bool:
     if not isinstance(place, str) or not Path(place).is_dir():
         return False
-    return any(is_image(file) for file in _walk(Path(place)))
+    return any(is_image(file) for file in _walk(Path(place), DEEP))
 
 
 @source(recognizes=_recognizes, reads="a folder per class with images in it", encoding=DenseEncoding)
@@ -160,9 +162,11 @@ def _labels(listed: Any, classes: tuple[str, ...], root: Path) -> tuple[np.ndarr
     return np.array(y, np.int64), own
 
 
-def _walk(folder: Path) -> Any:
+def _walk(folder: Path, deep: int = 1 << 30) -> Any:
+    """The files below a folder in order, hidden folders and those more than `deep` levels down left out."""
     for at, inner, files in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        further = len(Path(at).relative_to(folder).parts) < deep
+        inner[:] = sorted(name for name in inner if further and not name.startswith("."))
         yield from (Path(at, name) for name in sorted(files))
 
 
