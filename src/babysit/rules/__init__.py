@@ -8,6 +8,9 @@ To add one: a file here (or an entry point "babysit.rules") with
         Examples (a sick and a healthy run) / Source.'''
         yield found(severity="warning", where="relu1", message="…", evidence=[…], remedies=[…])
 
+A rule is silent when what it needs was not read. What is known only by statistics is graded by
+`_progress.grade`: a run that learns well is never called sick for one odd ratio.
+
 The docstring is the page of `babysit explain dead-relu` and is run as a test. Rules need no torch.
 """
 
@@ -25,6 +28,12 @@ found = partial(Finding, "")
 """A finding of the rule that yields it; the rule fills in its id."""
 
 
+FAMILIES = (
+    "data", "forward", "calls", "coverage", "loss", "labels", "init", "rate", "regularization", "generalization", "symptom",
+)  # fmt: skip
+"""Where a disease sits in the causal order: an earlier family can be the cause of a later one, not the reverse."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One disease: `rule(run)` yields findings that carry its id.
@@ -34,12 +43,16 @@ class Rule:
         reads: the readings, facts ("fact:parameters") and events ("event:nonfinite") it rests on;
             it is asked again only when one of them has changed.
         explains: ids of the findings that this disease brings about.
+        family: one of FAMILIES.
+        needs_end: it can only be said once the training is over.
     """
 
     name: str
     function: Callable[..., Iterator[Finding]]
     reads: tuple[str, ...]
     explains: tuple[str, ...] = ()
+    family: str = "symptom"
+    needs_end: bool = False
 
     def __call__(self, run: Run, **limits: Any) -> Iterator[Finding]:
         for finding in self.function(run, **limits):
@@ -57,11 +70,16 @@ class Rule:
 
 
 def rule(
-    *reads: str, explains: tuple[str, ...] = (), name: str = ""
+    *reads: str, explains: tuple[str, ...] = (), family: str = "symptom", needs_end: bool = False, name: str = ""
 ) -> Callable[[Callable[..., Iterator[Finding]]], Rule]:
     """Make a rule of a function; its id is the function's name with dashes."""
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, but is {family!r}")
 
     def make(function: Callable[..., Iterator[Finding]]) -> Rule:
-        return Rule(name or function.__name__.replace("_", "-"), function, reads, explains)
+        made = Rule(name or function.__name__.replace("_", "-"), function, reads, explains, family, needs_end)
+        object.__setattr__(made, "__doc__", function.__doc__)
+        object.__setattr__(made, "__module__", function.__module__)
+        return made
 
     return make

@@ -1,0 +1,168 @@
+"""What the facts say of the network: its layers in call order, its weights, its criterion, its optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..record import Run
+
+Facts = Mapping[str, Any]
+ADAPTIVE = ("adam", "adamw", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "adafactor", "sparseadam", "rprop", "muon")  # fmt: skip
+
+
+def modules(run: Run) -> list[Facts]:
+    """The modules that are called, in order of first call."""
+    return [one for one in run.fact("modules") or [] if one.get("calls", 1)]
+
+
+def module(run: Run, name: str) -> Facts:
+    """The facts of one module, empty when unknown."""
+    return run.once(_by_name).get(name, {})
+
+
+def _by_name(run: Run) -> dict[str, Facts]:
+    return {one.get("name", ""): one for one in run.fact("modules") or []}
+
+
+def order(run: Run) -> dict[str, int]:
+    """Position of every module in the order of first call."""
+    return run.once(_order)
+
+
+def _order(run: Run) -> dict[str, int]:
+    return {one.get("name", ""): index for index, one in enumerate(run.fact("modules") or [])}
+
+
+def last_module(run: Run) -> Facts:
+    """The last leaf module that is called, empty when unknown."""
+    names = [one.get("name", "") for one in modules(run)]
+    leaves = [one for one in modules(run) if not any(other.startswith(one.get("name", "") + ".") for other in names if one.get("name"))]  # fmt: skip
+    leaves = [one for one in leaves if one.get("name")] or leaves
+    return leaves[-1] if leaves else {}
+
+
+def activation_of(one: Facts) -> Facts:
+    """What is known of a module's activation function, empty when it is none."""
+    return one.get("activation") or {}
+
+
+def normalizes(run: Run) -> bool:
+    """Does the network hold a normalization layer?"""
+    return any("norm" in str(one.get("kind", "")).lower() for one in modules(run))
+
+
+def first_is(run: Run, *kinds: str) -> bool:
+    """Is the first leaf of one of these kinds (a part of the class's name, lower case)?"""
+    for one in modules(run):
+        if one.get("parameters") or activation_of(one):
+            return any(kind in str(one.get("kind", "")).lower() for kind in kinds)
+    return False
+
+
+def parameters(run: Run) -> list[Facts]:
+    """The parameters, as facts."""
+    return list(run.fact("parameters") or [])
+
+
+def parameter(run: Run, name: str) -> Facts:
+    """The facts of one parameter, empty when unknown."""
+    return run.once(_parameters_by_name).get(name, {})
+
+
+def _parameters_by_name(run: Run) -> dict[str, Facts]:
+    return {one.get("name", ""): one for one in run.fact("parameters") or []}
+
+
+def is_matrix(run: Run, where: str) -> bool:
+    """Is this a weight with at least two axes that did not start as a constant? (Unknown counts as yes.)"""
+    facts = parameter(run, where)
+    if not facts:
+        return not where.endswith("bias")
+    started = facts.get("start") or {}
+    return facts.get("kind", "weight") in ("weight", "embedding") and len(facts.get("shape", (1, 1))) >= 2 and not started.get("constant")  # fmt: skip
+
+
+def weights(run: Run) -> list[Facts]:
+    """Trainable weight matrices (no bias, norm, embedding) in call order, tied ones once."""
+    return run.once(_weights)
+
+
+def _weights(run: Run) -> list[Facts]:
+    place = order(run)
+    kept = [
+        one for one in run.fact("parameters") or []
+        if one.get("kind") == "weight" and len(one.get("shape", ())) >= 2 and one.get("requires_grad", True) and not one.get("tied_to")
+    ]  # fmt: skip
+    return sorted(kept, key=lambda one: place.get(one.get("module") or "", 10**6))
+
+
+def fan_in(one: Facts) -> int:
+    """Inputs of one unit of a weight of shape (out, in, …)."""
+    return max(1, math.prod(one.get("shape", (1, 1))[1:]))
+
+
+def criterion(run: Run) -> Facts:
+    """The main criterion's facts, empty when unknown."""
+    found = run.fact("criteria") or []
+    return found[0] if found else {}
+
+
+def kind_of_loss(run: Run) -> str:
+    """The main criterion's class, lower case without "loss": "crossentropy", "mse", "" when unknown."""
+    kind = str(criterion(run).get("kind", "")).lower().replace("_", "").replace("loss", "")
+    return {"smoothl1": "smoothl1", "binarycrossentropy": "bce", "binarycrossentropywithlogits": "bcewithlogits"}.get(kind, kind)  # fmt: skip
+
+
+NOT_NEGATIVE = ("crossentropy", "mse", "l1", "smoothl1", "huber", "bce", "bcewithlogits", "multimargin", "hingeembedding", "multilabelsoftmargin", "softmargin")  # fmt: skip
+REGRESSION = ("mse", "l1", "smoothl1", "huber")
+
+
+def optimizers(run: Run) -> list[Facts]:
+    """The optimizers' facts."""
+    return list(run.fact("optimizers") or [])
+
+
+def adaptive(run: Run) -> bool:
+    """Does the first optimizer rescale each element's gradient (Adam and its kin)?"""
+    found = optimizers(run)
+    return bool(found) and str(found[0].get("kind", "")).lower() in ADAPTIVE
+
+
+def hyper(run: Run, name: str, default: float = math.nan) -> float:
+    """The largest value of a hyperparameter over all groups of all optimizers."""
+    values = [group[name] for one in optimizers(run) for group in one.get("groups", ()) if isinstance(group.get(name), int | float)]  # fmt: skip
+    return float(max(values)) if values else default
+
+
+def source(run: Run, what: str) -> str | None:
+    """file:line of a part of the loop ("train", "step", "zero_grad", "val"), "criterion", "optimizer" or "model"."""
+    if what == "criterion":
+        return criterion(run).get("source")
+    if what == "optimizer":
+        return next((one.get("source") for one in optimizers(run)), None)
+    return (run.fact("loops") or {}).get(what)
+
+
+def recent(run: Run, what: str, count: int = 5, places: Iterator[str] | None = None) -> dict[str, float]:
+    """Median of the newest `count` finite values of a reading at each place."""
+    found = {}
+    for where in places if places is not None else run.places(what):
+        values = run.series(what, where).tail(count)
+        values = values[np.isfinite(values)]
+        if len(values):
+            found[where] = float(np.median(values))
+    return found
+
+
+def update_ratios(run: Run) -> dict[str, float]:
+    """Median of the newest update ratios of every weight matrix that moves."""
+    return run.once(_update_ratios)
+
+
+def _update_ratios(run: Run) -> dict[str, float]:
+    places = (where for where in run.places("update.ratio") if is_matrix(run, where))
+    return {where: value for where, value in recent(run, "update.ratio", 20, places).items() if value > 0}

@@ -1,0 +1,217 @@
+"""How the training goes: where the loss began, where it is, what chance would give, and whether the run is winning.
+
+Every rule that rests on statistics asks this first: a run that learns well is protected.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..record import Run, Series
+
+READS = (
+    "loss.train", "loss.criterion", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
+    "target.entropy", "fact:task", "fact:modules", "fact:optimizers", "event:end",
+)  # fmt: skip
+"""What `progress` rests on: every graded rule reads these too."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The course of a run in a few robust numbers (NaN where unknown).
+
+    Attributes:
+        readings: finite loss readings so far.
+        step: step of the newest one.
+        first: the level at which the loss began.
+        best: its lowest level (median of a window), last: its level now.
+        noise: robust standard deviation of single readings around their level.
+        slope: change of the level over the newest fifth of the run, in standard errors; negative falls.
+        chance: what a constant best guess would cost.
+        skill: 0 as good as a constant guess, 1 perfect: the best of accuracy, R² and loss.
+        score: the newest accuracy or R²; `score_name` says which reading it is.
+        guess: the accuracy that a constant guess gives.
+        comparable: the loss of one step can be compared with that of another: one model with one
+            optimizer and targets that stand still. False for GANs and moving targets.
+        ended: the training is over.
+    """
+
+    readings: int = 0
+    step: int = 0
+    first: float = math.nan
+    best: float = math.nan
+    last: float = math.nan
+    noise: float = math.nan
+    slope: float = math.nan
+    chance: float = math.nan
+    skill: float = math.nan
+    score: float = math.nan
+    score_name: str = ""
+    guess: float = math.nan
+    comparable: bool = True
+    ended: bool = False
+
+    @property
+    def relapsed(self) -> bool:
+        """Half of what was gained is lost again."""
+        gain = self.first - self.best
+        return gain > 0 and self.last - self.best > 0.5 * gain and self.last - self.best > 3 * self.noise
+
+    @property
+    def fell(self) -> float:
+        """How far the level fell, as a share of where it began (0 when it didn't)."""
+        scale = abs(self.first)
+        return max(0.0, (self.first - self.last) / scale) if scale > 0 else 0.0
+
+    @property
+    def winning(self) -> bool:
+        """Learns well: at least half of what separates a constant guess from perfection is learnt."""
+        if self.readings < 3 or self.relapsed or not math.isfinite(self.last):
+            return False
+        if not math.isnan(self.skill):
+            return self.skill >= 0.5 or (self.skill >= 0.2 and self.fell > 0.2 and self.slope < -3)
+        return self.first > 0 and self.last < 0.5 * self.first
+
+    @property
+    def learning(self) -> bool:
+        """Learns something: clearly better than a constant guess, or clearly below where it began."""
+        if self.winning:
+            return True
+        if self.readings < 3 or self.relapsed or not math.isfinite(self.last):
+            return False
+        if not math.isnan(self.skill):
+            return self.skill >= 0.1
+        return self.fell > 0.1 and self.first - self.last > 5 * self.noise / math.sqrt(3)
+
+
+def progress(run: Run) -> Progress:
+    """The course of this run so far; worked out once per version of the run."""
+    return run.once(_progress)
+
+
+def judged(run: Run) -> Series:
+    """The loss to judge: the criterion's own value where it was read, else what `backward` was called on."""
+    own = run.series("loss.criterion")
+    return own if len(own) else run.series("loss.train")
+
+
+def _progress(run: Run) -> Progress:
+    loss = judged(run)
+    good = np.isfinite(loss.values)
+    steps, values = loss.steps[good], loss.values[good]
+    guess = majority(run)
+    score, score_name, skill = _score(run, guess)
+    shared = {"guess": guess, "score": score, "score_name": score_name, "comparable": _comparable(run), "ended": bool(run.events_of("end"))}  # fmt: skip
+    if not len(values):
+        return Progress(skill=skill, **shared)  # type: ignore[arg-type]
+    window = int(np.clip(len(values) // 10, 3, 50))
+    chance = _finite_last(run, "loss.chance")
+    last = float(np.median(values[-window:]))
+    levels = levels_of(values, window)
+    if chance > 0 and last >= 0:
+        skill = float(np.fmax(skill, 1 - last / chance))
+    noise = spread(np.diff(values[-4 * window :])) / math.sqrt(2)
+    return Progress(
+        readings=len(values),
+        step=int(steps[-1]),
+        first=float(min(values[0], np.median(values[:3]))),
+        best=float(levels.min()),
+        last=last,
+        noise=noise,
+        slope=_slope(values, noise),
+        chance=chance,
+        skill=skill,
+        **shared,  # type: ignore[arg-type]
+    )
+
+
+def levels_of(values: np.ndarray, window: int) -> np.ndarray:
+    """Medians of consecutive windows, the newest window whole."""
+    count = max(1, len(values) // window)
+    whole = values[len(values) - count * window :] if len(values) >= window else values
+    return np.median(whole.reshape(count, -1), axis=1)
+
+
+def spread(values: np.ndarray) -> float:
+    """Robust standard deviation: 1.4826 times the median absolute deviation; 0 for fewer than two values."""
+    if len(values) < 2:
+        return 0.0
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
+def majority(run: Run) -> float:
+    """The accuracy of always guessing the commonest class: the largest share that the entropy of the labels allows.
+
+    Of all label marginals with entropy H over K classes, the one with the largest share p has the
+    rest spread evenly: H = -p ln p - (1-p) ln((1-p)/(K-1)), solved for p. NaN where it isn't about classes.
+    """
+    task = run.fact("task") or {}
+    classes = task.get("classes") or 0
+    if task.get("kind") == "binary":
+        classes = 2
+    if task.get("kind") not in ("classes", "binary", "sequence") or classes < 2:
+        return math.nan
+    entropy = _finite_last(run, "target.entropy")
+    if math.isnan(entropy) or entropy >= math.log(classes):
+        return 1 / classes
+    low, high = 1 / classes, 1 - 1e-12
+    for _ in range(40):
+        middle = (low + high) / 2
+        rest = 1 - middle
+        if -middle * math.log(middle) - rest * math.log(rest / (classes - 1)) > entropy:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _score(run: Run, guess: float) -> tuple[float, str, float]:
+    for name in ("accuracy.train", "accuracy.val"):
+        value = _finite_last(run, name)
+        if not math.isnan(value) and not math.isnan(guess) and guess < 1:
+            return value, name, (value - guess) / (1 - guess)
+    for name in ("r2.train", "r2.val"):
+        value = _finite_last(run, name)
+        if not math.isnan(value):
+            return value, name, value
+    return math.nan, "", math.nan
+
+
+def _finite_last(run: Run, what: str) -> float:
+    value = run.last(what)
+    return value if math.isfinite(value) else math.nan
+
+
+def _slope(values: np.ndarray, noise: float) -> float:
+    part = len(values) // 5
+    if part < 3:
+        return math.nan
+    new, old = values[-part:], values[-2 * part : -part]
+    error = max(noise, 1e-12 * (1 + abs(float(values[-1])))) * math.sqrt(2 / part) * 1.2533
+    return float((np.median(new) - np.median(old)) / error)
+
+
+def _comparable(run: Run) -> bool:
+    optimizers = run.fact("optimizers") or []
+    models = {module.get("model") for module in run.fact("modules") or [] if module.get("calls", 1)}
+    if len(optimizers) > 1 or len(models - {None}) > 1:
+        return False
+    sd = run.series("target.std").values
+    sd = sd[np.isfinite(sd)]
+    # targets that grow as training goes on are made by the training itself (bootstrapped values)
+    return not (len(sd) >= 6 and np.median(sd[-3:]) > 2 * max(np.median(sd[:3]), 1e-12))
+
+
+def grade(run: Run, severity: str, *, least: int = 10) -> str:
+    """The severity that a heuristic may claim on this run.
+
+    A winning run gets no more than `info`, one that learns no more than `warning`, and one with
+    fewer than `least` loss readings no more than `info`: small samples don't speak.
+    """
+    now = progress(run)
+    if now.winning or now.readings < least:
+        return "info"
+    return "warning" if now.learning and severity == "error" else severity

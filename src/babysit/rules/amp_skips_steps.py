@@ -1,0 +1,61 @@
+"""Mixed precision skips steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import NOT_LEARNING
+from ._remedies import CLIP, FLOAT32, LOWER_LR
+from ._words import number, percent
+
+
+@rule(
+    "update.skipped", "amp.scale", family="forward", explains=(*NOT_LEARNING, "weights-unchanged", "updates-too-small")
+)
+def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Iterator[Finding]:
+    """Mixed precision's scaler keeps skipping steps: gradients overflow float16.
+
+    Why it matters: a step whose gradients hold infinities is skipped and the scale halved. When it goes on, the scale sinks
+    below 1 and small gradients are lost too.
+
+    Usual causes: values beyond 65504 in float16, clipping before unscaling, a learning rate too high.
+
+    Told apart from: the few skipped steps at the start, by which the scaler finds its scale; no scaler at all (silent).
+
+    Args:
+        run: reads `amp.scale`, and `update.skipped` (1 for a step that changed nothing).
+        share: share of skipped steps that is too much.
+        after: steps at the start that don't count.
+
+    Examples:
+        >>> sick = Run.of({"amp.scale": [65536 * 0.5 ** (step / 10) for step in range(400)], "update.skipped": {"0": [0.0, 1.0] * 200}})
+        >>> [finding.message for finding in amp_skips_steps(sick)]
+        ['@']
+        >>> list(amp_skips_steps(Run.of({"amp.scale": [65536.0] * 400, "update.skipped": {"0": [0.0] * 400}})))
+        []
+
+    Source:
+        torch.amp: GradScaler. The share is a proposal; a scale below 1 is a fact.
+    """
+    scale = run.series("amp.scale")
+    if not len(scale):
+        return
+    late = [series.values[series.steps > after] for _, series in run.each("update.skipped")]
+    late = [values for values in late if len(values) >= 20]
+    skipped = max((float(np.mean(values)) for values in late), default=0.0)
+    small = scale.last < 1
+    if skipped <= share and not small:
+        return
+    yield found(
+        severity="warning",
+        stage="suspect",
+        confidence=0.6,
+        step=after,
+        message=f"Mixed precision keeps skipping steps: {percent(skipped)} of them after step {after}, and the loss scale is {number(scale.last)} (expected above 1).",
+        evidence=[Evidence("amp.scale", "", int(scale.steps[-1]), scale.last, "> 1", 1.0)],
+        remedies=[FLOAT32, CLIP, LOWER_LR],
+    )

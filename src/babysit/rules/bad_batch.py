@@ -1,0 +1,87 @@
+"""One batch that is unlike the others throws the loss off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._progress import judged, progress, spread
+from ._remedies import CLIP, advice
+from ._words import number
+
+INSPECT = advice("Look at that batch, and repair or drop what is in it")
+
+
+@rule(
+    "batch.max",
+    "batch.std",
+    "batch.min",
+    "target.max",
+    "loss.train",
+    "loss.criterion",
+    "gradient.total",
+    family="data",
+    explains=("exploding-gradients", "loss-oscillates", "loss-not-finite"),
+)
+def bad_batch(run: Run, *, times: float = 10.0) -> Iterator[Finding]:
+    """A batch with extreme values throws the loss off.
+
+    Why it matters: one wrong unit or broken record gives a gradient as large as that of all the others.
+
+    Usual causes: outliers, sentinel values such as 9999 for "missing", a corrupt file.
+
+    Told apart from: a learning rate too high, where the loss jumps on ordinary batches; here the batch itself is far
+    outside of all others, at the step at which the loss jumps.
+
+    Args:
+        run: reads the largest and smallest value and the standard deviation of the batches, beside the loss.
+        times: distance from the median, in robust standard deviations of all batches, that counts as extreme.
+
+    Examples:
+        >>> sizes, loss = [3.0, 3.1, 2.9, 3.2] * 6, [1.0, 1.1, 0.9, 1.0] * 6
+        >>> sizes[14], loss[14] = 9999.0, 400.0
+        >>> [finding.message for finding in bad_batch(Run.of({"batch.max": {"0": sizes}, "loss.train": loss}))]
+        ['@']
+        >>> list(bad_batch(Run.of({"batch.max": {"0": [3.0, 3.1, 2.9, 3.2] * 6}, "loss.train": loss})))
+        []
+
+    Source:
+        Robust statistics of the run's own batches (median and median absolute deviation).
+    """
+    loss = judged(run)
+    finite = loss.values[np.isfinite(loss.values)]
+    if len(finite) < 12:
+        return
+    usual = float(np.median(finite))
+    high = usual + 10 * max(spread(finite), 0.05 * abs(usual))
+    for what in ("batch.max", "batch.min", "batch.std", "target.max"):
+        for where, series in run.each(what):
+            values = series.values
+            if len(values) < 12 or not np.isfinite(values).all():
+                continue
+            middle = float(np.median(values))
+            far = np.abs(values - middle) > times * max(spread(values), 0.1 * abs(middle), 1e-9)
+            if not 0 < far.sum() <= max(1, len(values) // 50):
+                continue
+            for index in np.flatnonzero(far):
+                at = np.searchsorted(loss.steps, series.steps[index])
+                if at < len(loss) and loss.steps[at] == series.steps[index] and not loss.values[at] <= high:
+                    lasting = not progress(run).learning
+                    yield found(
+                        severity="warning" if lasting else "info",
+                        stage="suspect",
+                        confidence=0.6 if lasting else 0.2,
+                        step=int(series.steps[index]),
+                        message=f"The batch at step {int(series.steps[index])} is unlike the others ({what} is {number(float(values[index]))}, usually "
+                        f"{number(middle)}), and the loss jumps there to {number(float(loss.values[at]))} (usually {number(usual)}).",
+                        evidence=[
+                            Evidence(
+                                what, where, int(series.steps[index]), float(values[index]), f"about {number(middle)}"
+                            )
+                        ],
+                        remedies=[INSPECT, CLIP],
+                    )
+                    return

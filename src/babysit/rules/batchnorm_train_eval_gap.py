@@ -1,0 +1,95 @@
+"""Batch norm's running statistics are not those of the batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._network import modules, recent
+from ._progress import READS, judged
+from ._remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM
+from ._words import listed, number
+
+
+@rule(
+    "norm.mean_gap",
+    "norm.var_ratio",
+    "norm.batch",
+    "norm.updates",
+    "loss.val",
+    *READS,
+    family="regularization",
+    explains=("overfitting",),
+)
+def batchnorm_train_eval_gap(
+    run: Run, *, off: float = 1.0, ratio: float = 4.0, worse: float = 1.5
+) -> Iterator[Finding]:
+    """Batch norm behaves otherwise in evaluation than in training: its running statistics are off.
+
+    Why it matters: in training each batch is normalized by itself, in evaluation by running averages. Where these are not
+    what the batches are, validation sees another network than the one that was trained.
+
+    Usual causes: a momentum too small or too few steps for the averages to arrive, tiny batches, one batch norm shared by
+    different data.
+
+    Told apart from: overfitting (the averages would agree with the batches), dropout (which makes evaluation better, not
+    worse), the first steps, when the averages are still on their way; the noise of small batches, by their size.
+
+    Args:
+        run: reads `norm.mean_gap` (in standard deviations), `norm.var_ratio`, and validation beside training.
+        off: gap of the means that is too much, beyond the noise of the batch's own mean.
+        ratio: factor between the variances, either way, that is too much.
+        worse: validation over training loss that shows harm.
+
+    Examples:
+        >>> loss = {"loss.train": [2.0, 1.0, 0.5] + [0.3] * 60, "loss.val": [2.6, 2.5, 2.6]}
+        >>> norm = {"norm.mean_gap": {"bn": [3.1] * 6}, "norm.batch": {"bn": [64.0] * 6}, "norm.updates": {"bn": [300.0] * 6}}
+        >>> [finding.message for finding in batchnorm_train_eval_gap(Run.of({**loss, **norm}))]
+        ['@']
+        >>> fine = {**norm, "norm.mean_gap": {"bn": [0.2] * 6}}
+        >>> list(batchnorm_train_eval_gap(Run.of({**loss, **fine})))
+        []
+
+    Source:
+        CS231n, Training Neural Networks I: batch normalization at test time; Wu & Johnson 2021, Rethinking "batch" in batch norm.
+    """
+    gaps, ratios, sizes, updates = (
+        recent(run, what) for what in ("norm.mean_gap", "norm.var_ratio", "norm.batch", "norm.updates")
+    )
+    bad = []
+    for where in dict.fromkeys([*gaps, *ratios]):
+        size = max(2.0, sizes.get(where, 32.0))
+        apart = gaps.get(where, 0.0) > off + 4 / math.sqrt(size)
+        uneven = where in ratios and ratios[where] > 0 and abs(math.log(ratios[where])) > math.log(ratio) and size >= 8
+        if (apart or uneven) and updates.get(where, 100.0) >= 20:
+            bad.append(where)
+    if not bad:
+        return
+    times, points = _harm(run)
+    harms = times > worse or points > 0.1
+    where = max(bad, key=lambda name: gaps.get(name, 0.0))
+    yield found(
+        severity="warning" if harms else "info",
+        stage="suspect",
+        confidence=0.75 if harms else 0.1,
+        where=where,
+        message=f"The running statistics of {listed(bad)} are not those of the batches: the means differ by {number(gaps.get(where, math.nan))} standard deviations "
+        f"(expected below {off:g})" + (f", the variances by a factor {number(ratios[where])}" if where in ratios else "")
+        + (f". Evaluation suffers: the validation loss is {number(times)} times the training loss." if harms else "."),
+        evidence=[Evidence("norm.mean_gap", where, value=gaps.get(where), expected=f"< {off:g}", limit=off)],
+        remedies=[NORM_MOMENTUM, LARGER_BATCH, GROUP_NORM],
+        extra={"norms": len([one for one in modules(run) if "norm" in str(one.get("kind", "")).lower()])},
+    )  # fmt: skip
+
+
+def _harm(run: Run) -> tuple[float, float]:
+    """(validation loss over training loss, points of score that validation lacks), NaN-free."""
+    val, train = run.series("loss.val").tail(3), judged(run).tail(20)
+    train = train[np.isfinite(train)]
+    times = float(np.median(val) / max(float(np.median(train)), 1e-12)) if len(val) and len(train) else 0.0
+    mine, other = run.series("accuracy.train").tail(3), run.series("accuracy.val").tail(3)
+    return times, float(np.median(mine) - np.median(other)) if len(mine) and len(other) else 0.0

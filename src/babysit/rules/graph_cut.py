@@ -1,0 +1,93 @@
+"""The gradient's path is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import NO_SIGNAL, NOT_LEARNING
+from ._network import modules, order, parameters, source
+from ._remedies import UNDETACH
+from ._words import listed
+
+HOW = {
+    "detach": ".detach() or .data",
+    "no_grad": "torch.no_grad()",
+    "numpy": "a step through numpy",
+    "argmax": "argmax or a comparison",
+    "unknown": "something",
+}
+
+
+@rule(
+    "fact:graph_cuts",
+    "fact:parameters",
+    "fact:modules",
+    "gradient.missing",
+    family="coverage",
+    explains=(*NOT_LEARNING, *NO_SIGNAL, "dead-relu", "parameters-not-optimized"),
+)
+def graph_cut(run: Run) -> Iterator[Finding]:
+    """The gradient's path is cut: layers that run never get a gradient.
+
+    Why it matters: what lies before the cut never learns. It stays as it was initialized, and the rest has to make do.
+
+    Usual causes: `.detach()`, `.data`, `.item()`, numpy or `torch.no_grad()` between layers; a tensor made anew from values;
+    argmax in the middle.
+
+    Told apart from: modules that are never called; cuts on purpose (target networks, moving averages, a frozen
+    backbone), whose parameters no optimizer holds; parameters that don't require a gradient.
+
+    Args:
+        run: reads the fact `graph_cuts`: modules that ran in a trained forward and whose trainable parameters never
+            got a gradient, though later ones did.
+
+    Examples:
+        >>> facts = {"graph_cuts": [{"after": "encoder", "before": "head", "why": "detach", "source": "net.py:20"}],
+        ...          "parameters": [{"name": "encoder.weight", "module": "encoder", "requires_grad": True, "optimizer": "0.0"}]}
+        >>> [finding.message for finding in graph_cut(Run.of(facts=facts))]
+        ['@']
+        >>> list(graph_cut(Run.of(facts={"graph_cuts": []})))
+        []
+
+    Source:
+        An exact fact (which parameters got a gradient).
+    """
+    for cut in run.fact("graph_cuts") or []:
+        after = cut.get("after") or ""
+        held = _held(run, after)
+        if held is False:
+            continue
+        yield found(
+            severity="error" if held else "info",
+            stage="confirmed" if held else "suspect",
+            confidence=0.95 if held else 0.3,
+            where=after or None,
+            source=cut.get("source") or source(run, "train"),
+            message=f"No gradient reaches {after or 'the first layers'}: the path is cut by {HOW.get(cut.get('why') or '', 'something')} after it"
+            + (f", before {cut['before']}." if cut.get("before") else ".")
+            + (f" Never trained: {listed(held)}." if held else ""),
+            evidence=[Evidence("gradient.norm", held[0] if held else None, value=None, expected="> 0")],
+            remedies=[UNDETACH],
+        )
+
+
+def _held(run: Run, after: str) -> list[str] | bool | None:
+    """Names of the parameters up to the cut that an optimizer holds; False when none does; None when unknown."""
+    known: list[Any] = parameters(run)
+    if not known:
+        return None
+    place = order(run)
+    limit = place.get(after)
+    if limit is None:
+        inside = [
+            one
+            for one in known
+            if (one.get("module") or "") == after or str(one.get("name", "")).startswith(f"{after}.")
+        ]
+    else:
+        own = {after, *(one.get("name") for one in modules(run) if str(one.get("name", "")).startswith(f"{after}."))}
+        inside = [one for one in known if one.get("module") in own]
+    return [one["name"] for one in inside if one.get("optimizer") and one.get("requires_grad", True)] or False

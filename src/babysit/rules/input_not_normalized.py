@@ -1,0 +1,95 @@
+"""The inputs are not centred or scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import BAD_START, BLOW_UP, NOT_LEARNING
+from ._network import first_is, recent
+from ._progress import READS, grade, progress
+from ._remedies import BATCH_NORM, STANDARDIZE
+from ._words import number
+
+
+@rule(
+    "batch.mean", "batch.std", "batch.feature_offset_median", "batch.feature_spread", *READS,
+    family="init", explains=(*BLOW_UP, *BAD_START, *NOT_LEARNING, "init-scale", "learning-rate-too-low", "updates-too-small"),
+)  # fmt: skip
+def input_not_normalized(
+    run: Run, *, offset: float = 3.0, size: float = 10.0, spread: float = 100.0
+) -> Iterator[Finding]:
+    """The inputs are not centred on zero, or their features have very different scales.
+
+    Why it matters: for a layer that sees inputs with mean m and standard deviation s the loss is
+    about 1 + (m/s)² times more curved in one direction than in the others, and features whose scales
+    differ k times give k² times the curvature. One learning rate can't fit both: what is small enough
+    for the steep direction is too small for the flat one. Inputs much larger than 1 also make the
+    first outputs, and so the first loss and its gradients, that much too large.
+
+    Usual causes: pixels left at 0..255, table columns in their own units.
+
+    Told apart from: a bad initialization (here the inputs themselves are off), a network that begins
+    with a normalization layer or an embedding (silent), and a run that learns well all the same (an info).
+
+    Args:
+        run: reads `batch.mean`, `batch.std`, the offset and the spread of the features of each input.
+        offset: |mean| / standard deviation of the median feature that is too much.
+        size: root mean square of the input that is too much.
+        spread: ratio of the largest to the smallest standard deviation of features that is too much.
+
+    Examples:
+        >>> loss = [9.1, 4.0, 2.4] + [2.3] * 17
+        >>> sick = Run.of({"batch.mean": {"0": [120.0]}, "batch.std": {"0": [70.0]}, "loss.train": loss})
+        >>> [finding.message for finding in input_not_normalized(sick)]
+        ['@']
+        >>> list(input_not_normalized(Run.of({"batch.mean": {"0": [0.1]}, "batch.std": {"0": [1.0]}, "loss.train": loss})))
+        []
+
+    Source:
+        CS231n, Training Neural Networks I: data preprocessing. LeCun et al. 1998, Efficient BackProp, 4.3.
+    """
+    if first_is(run, "embedding", "norm"):
+        return
+    standard = recent(run, "batch.std")
+    for where, mean in recent(run, "batch.mean").items():
+        sd = standard.get(where, math.nan)
+        rms = math.hypot(mean, sd)
+        middle = recent(run, "batch.feature_offset_median", places=iter([where])).get(where, math.nan)
+        widest = recent(run, "batch.feature_spread", places=iter([where])).get(where, math.nan)
+        off, large, uneven = middle > offset, rms > size, widest > spread
+        if not (off or large or uneven) or sd == 0:
+            continue
+        parts, evidence = [], []
+        if large:
+            parts.append(f"their size is {number(rms)} (expected about 1)")
+            evidence.append(Evidence("batch.std", where, value=sd, expected="about 1", limit=size))
+            evidence.append(Evidence("batch.mean", where, value=mean, expected="about 0"))
+        if off:
+            parts.append(f"a feature's mean lies {number(middle)} standard deviations from 0 (limit {offset:g})")
+            evidence.append(
+                Evidence("batch.feature_offset_median", where, value=middle, expected=f"< {offset:g}", limit=offset)
+            )
+        if uneven:
+            parts.append(f"the scales of the features differ {number(widest)} times (limit {spread:g})")
+            evidence.append(
+                Evidence("batch.feature_spread", where, value=widest, expected=f"< {spread:g}", limit=spread)
+            )
+        severity = grade(run, "warning" if large or uneven else "info")
+        yield found(
+            severity=severity,
+            stage="suspect",
+            confidence=_confidence(run, large, uneven),
+            message=f"Input {where or 0} is not normalized: {'; '.join(parts)}. The loss is then far steeper in some "
+            "directions than in others, and no one learning rate fits.",
+            evidence=evidence,
+            remedies=[STANDARDIZE, BATCH_NORM],
+        )
+
+
+def _confidence(run: Run, large: bool, uneven: bool) -> float:
+    if progress(run).winning:
+        return 0.2
+    return 0.85 if large else 0.7 if uneven else 0.4

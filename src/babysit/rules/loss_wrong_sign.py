@@ -1,0 +1,76 @@
+"""The loss is maximized."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import BLOW_UP, NOT_LEARNING
+from ._network import NOT_NEGATIVE, criterion, kind_of_loss, source
+from ._progress import READS, progress
+from ._remedies import POSITIVE
+from ._words import number, percent
+
+
+@rule("fact:criteria", *READS, family="loss", explains=(*BLOW_UP, *NOT_LEARNING, "overfitting", "loss-metric-disagree"))
+def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
+    """The loss has the wrong sign: training makes it worse, not better.
+
+    Why it matters: the optimizer goes downhill. With a minus before the loss it makes the error as large as it can,
+    without end.
+
+    Usual causes: a minus too many, an accuracy or likelihood that was to be maximized, `maximize=True`.
+
+    Told apart from: losses that may be negative (likelihoods of densities, policy gradients, an entropy bonus): only the
+    negative of a criterion that can't be negative counts, or answers that get worse than chance; divergence, where the
+    loss itself grows.
+
+    Args:
+        run: reads `loss.train` (what backward was called on) beside `loss.criterion` (the criterion's own value).
+        least: steps that are needed.
+
+    Examples:
+        >>> facts = {"criteria": [{"kind": "CrossEntropyLoss"}]}
+        >>> sick = Run.of({"loss.train": [-2.3, -2.9, -4.0], "loss.criterion": [2.3, 2.9, 4.0]}, facts=facts)
+        >>> [finding.message for finding in loss_wrong_sign(sick)]
+        ['@']
+        >>> list(loss_wrong_sign(Run.of({"loss.train": [2.3, 2.1, 1.9], "loss.criterion": [2.3, 2.1, 1.9]}, facts=facts)))
+        []
+
+    Source:
+        An exact fact where both values are known; accuracy below 1/K by three standard errors otherwise.
+    """
+    total, own = run.series("loss.train").values, run.series("loss.criterion").values
+    known = kind_of_loss(run) in NOT_NEGATIVE
+    if known and len(own) >= least and len(total) >= least:
+        tail, value = total[-least:], own[-least:]
+        if (tail < 0).all() and np.allclose(tail, -value, rtol=1e-3, atol=1e-9):
+            yield _say(run, "confirmed", 0.99, f"Backward is called on minus the loss ({number(float(tail[-1]))} where {criterion(run).get('kind')} gave "
+                       f"{number(float(value[-1]))}): training makes the error as large as it can.", "loss.train", float(tail[-1]), number(float(value[-1])))  # fmt: skip
+            return
+    if known and len(total) >= least and not len(own) and (total[-least:] < 0).all():
+        yield _say(run, "suspect", 0.9, f"The loss is {number(float(total[-1]))}, but {criterion(run).get('kind')} can't be negative: its sign is turned round.",
+                   "loss.train", float(total[-1]), "≥ 0")  # fmt: skip
+        return
+    now = progress(run)
+    scores = run.series("accuracy.train").values
+    if len(scores) < 5 or math.isnan(now.guess) or not now.comparable:
+        return
+    classes = (run.fact("task") or {}).get("classes") or 2
+    fair = 1 / classes
+    error = math.sqrt(fair * (1 - fair) / 512)
+    worse = bool((scores[-5:] < fair - max(3 * error, 0.3 * fair)).all())
+    if worse and now.guess < 1.5 * fair and now.last > 2 * now.chance and now.last > now.first:
+        yield _say(run, "suspect", 0.6, f"The accuracy is {percent(float(scores[-1]))}, below the {percent(fair)} of guessing, and the loss rises: "
+                   "is the sign of the loss turned round?", "accuracy.train", float(scores[-1]), f"above {percent(fair)}")  # fmt: skip
+
+
+def _say(run: Run, stage: str, sure: float, text: str, what: str, value: float, expected: str) -> Finding:
+    return found(
+        severity="error", stage=stage, confidence=sure, message=text, source=source(run, "train") or criterion(run).get("source"),
+        evidence=[Evidence(what, "", value=value, expected=expected)], remedies=[POSITIVE],
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Memory climbs with every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._network import source
+from ._remedies import advice
+from ._words import number, percent
+
+ITEM = advice("Keep numbers, not tensors", "losses.append(loss.item())  # total += loss.item()")
+
+
+@rule("memory.resident", "loss.graphs", "fact:loops", family="calls")
+def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int = 100) -> Iterator[Finding]:
+    """Memory climbs with every step: losses are kept together with their graphs.
+
+    Why it matters: a loss tensor that is kept keeps everything that was computed for it. The run ends when the memory does.
+
+    Usual causes: `total += loss`, `losses.append(loss)` without `.item()`.
+
+    Told apart from: the growth of the first steps (caches, allocators), data that is cached as it is read (it stops
+    after one pass), a loss that is kept on purpose for one more step.
+
+    Args:
+        run: reads `loss.graphs`, loss tensors older than a step that still hold a graph, and `memory.resident`.
+        graphs: number of such tensors that is too many, while it grows.
+        growth: share by which memory must have grown after the first fifth of the run.
+        least: steps that are needed to judge memory alone.
+
+    Examples:
+        >>> sick = Run.of({"loss.graphs": [float(step) for step in range(40)]})
+        >>> [finding.message for finding in memory_grows(sick)]
+        ['@']
+        >>> list(memory_grows(Run.of({"loss.graphs": [0.0, 1.0] * 20, "memory.resident": [1e9] * 40})))
+        []
+
+    Source:
+        PyTorch's FAQ: "don't accumulate history across your training loop". Exact where graphs are counted.
+    """
+    kept = run.series("loss.graphs")
+    if (
+        len(kept) >= 3
+        and kept.last >= graphs
+        and bool((np.diff(kept.values[-3:]) >= 0).all())
+        and kept.last > kept.values[len(kept) // 2]
+    ):
+        yield found(
+            severity="warning",
+            stage="confirmed",
+            confidence=0.9,
+            step=int(kept.steps[0]),
+            source=source(run, "train"),
+            message=f"{int(kept.last)} losses of earlier steps are kept together with their graphs (expected none): memory grows with every step.",
+            evidence=[Evidence("loss.graphs", "", int(kept.steps[-1]), kept.last, "0", float(graphs))],
+            remedies=[ITEM],
+        )
+        return
+    for where, series in run.each("memory.resident"):
+        late = series.since(run.step // 5)
+        if len(late) < 20 or run.step < least or not late.first > 0:
+            continue
+        grown = late.last / late.first - 1
+        ranks = np.argsort(np.argsort(late.values))
+        order = float(np.corrcoef(ranks, np.arange(len(late)))[0, 1]) if float(np.std(late.values)) > 0 else 0.0
+        steady = late.last - float(late.values[len(late) // 2]) > 0.3 * (late.last - late.first)
+        if grown > growth and order > 0.95 and steady:
+            yield found(
+                severity="info",
+                stage="symptom",
+                confidence=0.3,
+                step=int(late.steps[0]),
+                message=f"Memory of {where or 'the process'} has grown by {percent(grown)} since step {int(late.steps[0])}, to {number(late.last / 1e9)} GB, and goes on growing.",
+                evidence=[
+                    Evidence("memory.resident", where, int(late.steps[-1]), late.last, f"about {number(late.first)}")
+                ],
+                remedies=[ITEM],
+            )
+            return

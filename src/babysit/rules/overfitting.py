@@ -1,0 +1,105 @@
+"""The network learns its training examples by heart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._progress import READS, judged, progress, spread
+from ._remedies import DROPOUT, MORE_DECAY, STOP_EARLY, advice
+from ._words import number, percent
+
+AUGMENT = advice("Get more examples, or make more of them (augmentation)")
+
+
+@rule("loss.val", *READS, family="generalization")
+def overfitting(run: Run, *, rise: float = 0.15, gap: float = 0.1, patience: int = 3) -> Iterator[Finding]:
+    """The network overfits: validation gets worse while training gets better.
+
+    Why it matters: from the best validation on, what is learned is the training examples themselves, noise included.
+
+    Usual causes: too few examples for the network's size, too long a training, no regularization.
+
+    Told apart from: train and evaluation mode that disagree, validation data prepared otherwise (validation is then bad
+    from the first pass), validation in training mode; a loss that rises because the network gets too sure while
+    the accuracy stays (an info).
+
+    Args:
+        run: reads `loss.val` from its minimum on, the training loss since then, and both accuracies.
+        rise: share by which validation must have risen above its minimum, beyond its own noise.
+        gap: difference of the accuracies (or of R²) that makes it a warning.
+        patience: newest validation passes that must all be above.
+
+    Examples:
+        >>> val = [2.0, 1.5, 1.2, 1.1, 1.3, 1.6, 1.9, 2.2]
+        >>> score = {"accuracy.train": [0.3, 0.5, 0.7, 0.8, 0.9, 0.97, 0.99, 1.0], "accuracy.val": [0.3, 0.45, 0.55, 0.6, 0.6, 0.59, 0.58, 0.57]}
+        >>> sick = Run.of({"loss.train": [2.1, 1.5, 1.0, 0.8, 0.5, 0.3, 0.1, 0.05], "loss.val": val, **score})
+        >>> [finding.message for finding in overfitting(sick)]
+        ['@']
+        >>> list(overfitting(Run.of({"loss.train": [2.1, 1.5, 1.2, 1.0], "loss.val": [2.1, 1.6, 1.3, 1.15]})))
+        []
+
+    Source:
+        CS231n, Training Neural Networks I, babysitting: "big gap = overfitting"; AutoTrainer (gap 0.1); training-doctor (15 %).
+    """
+    val, train = run.series("loss.val"), judged(run)
+    if len(val) < patience + 2 or len(train) < patience + 2 or not np.isfinite(val.values).all():
+        return
+    best = int(np.argmin(val.values))
+    low, newest = float(val.values[best]), val.values[-patience:]
+    noise = spread(np.diff(val.values)) / math.sqrt(2)
+    if (
+        len(val) - 1 - best < patience
+        or low <= 0
+        or not (newest > low * (1 + rise)).all()
+        or float(np.median(newest)) < low + 2 * noise
+    ):
+        return
+    then, now_ = _level(train.steps, train.values, int(val.steps[best])), progress(run).last
+    if not now_ < 0.97 * then or not float(np.median(newest)) > now_:
+        return
+    behind = _gap(run)
+    harms = behind >= gap if not math.isnan(behind) else float(np.median(newest)) > 1.5 * low
+    falls = _score_falls(run)
+    yield found(
+        severity="warning" if harms and (falls or behind > 2 * gap or math.isnan(behind)) else "info",
+        stage="suspect",
+        confidence=0.7 if harms else 0.25,
+        step=int(val.steps[best]),
+        message=f"The network overfits: since step {int(val.steps[best])} the validation loss rose from {number(low)} to {number(float(np.median(newest)))}, "
+        f"while the training loss fell to {number(now_)}"
+        + (f" (training is {percent(behind)} ahead in score)." if behind > 0.02 else "."),
+        evidence=[
+            Evidence(
+                "loss.val", "", int(val.steps[-1]), float(newest[-1]), f"< {number(low * (1 + rise))}", low * (1 + rise)
+            ),
+            Evidence("loss.train", "", progress(run).step, now_, "near the validation loss"),
+        ],
+        remedies=[STOP_EARLY, MORE_DECAY, DROPOUT, AUGMENT],
+    )
+
+
+def _level(steps: np.ndarray, values: np.ndarray, at: int) -> float:
+    near = values[max(0, int(np.searchsorted(steps, at)) - 10) : int(np.searchsorted(steps, at)) + 1]
+    near = near[np.isfinite(near)]
+    return float(np.median(near)) if len(near) else math.nan
+
+
+def _gap(run: Run) -> float:
+    for kind in ("accuracy", "r2"):
+        mine, other = run.series(f"{kind}.train").values, run.series(f"{kind}.val").values
+        if len(mine) and len(other):
+            return float(np.median(mine[-5:]) - np.median(other[-3:]))
+    return math.nan
+
+
+def _score_falls(run: Run) -> bool:
+    for kind in ("accuracy.val", "r2.val"):
+        values = run.series(kind).values
+        if len(values) >= 5:
+            return float(np.median(values[-3:])) < float(np.max(values)) - 0.02
+    return True

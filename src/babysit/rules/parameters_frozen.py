@@ -1,0 +1,76 @@
+"""Layers that are frozen though they look untrained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import NOT_LEARNING
+from ._network import modules, parameters
+from ._progress import READS, progress
+from ._remedies import UNFREEZE
+from ._words import listed, percent
+
+
+@rule("fact:parameters", *READS, family="coverage", explains=NOT_LEARNING)
+def parameters_frozen(run: Run, *, share: float = 0.05, least: int = 50) -> Iterator[Finding]:
+    """Parameters are frozen (`requires_grad=False`) and the run does not learn.
+
+    Why it matters: frozen layers keep what they hold. That is right for a pretrained backbone, and useless for
+    layers that were never trained.
+
+    Usual causes: a freeze that caught too much, `requires_grad_(False)` or `set_grad_enabled(False)` left from elsewhere.
+
+    Told apart from: fine-tuning with a frozen backbone, which learns: an info at most. Buffers kept as parameters and small
+    parts are left out.
+
+    Args:
+        run: reads `requires_grad` of every parameter, and whether the run learns.
+        share: share of all values that must be frozen to matter.
+        least: loss readings after which a run that does not learn is held against it.
+
+    Examples:
+        >>> facts = {"parameters": [{"name": "0.weight", "kind": "weight", "shape": [64, 64], "requires_grad": False, "optimizer": None},
+        ...                         {"name": "2.bias", "kind": "bias", "shape": [10], "requires_grad": True, "optimizer": "0.0"}]}
+        >>> sick = Run.of({"loss.train": [2.4] + [2.3] * 80, "loss.chance": [2.3] * 81}, facts=facts)
+        >>> [finding.message for finding in parameters_frozen(sick)]
+        ['@']
+        >>> learns = Run.of({"loss.train": [2.3 * 0.95 ** step for step in range(80)], "loss.chance": [2.3] * 80}, facts=facts)
+        >>> [finding.severity for finding in parameters_frozen(learns)]
+        ['info']
+
+    Source:
+        An exact fact; whether it was meant is judged by the run.
+    """
+    called = {one.get("name") for one in modules(run)}
+    known = [
+        one
+        for one in parameters(run)
+        if one.get("kind", "weight") == "weight"
+        and (not called or one.get("module") is None or one.get("module") in called)
+    ]
+    frozen = [one for one in known if one.get("requires_grad") is False]
+    total = sum(_size(one) for one in parameters(run))
+    part = sum(_size(one) for one in frozen) / max(1, total)
+    if not frozen or part < share:
+        return
+    now = progress(run)
+    bad = now.readings >= least and not now.learning
+    yield found(
+        severity="warning" if bad else "info",
+        stage="suspect",
+        confidence=0.5 if bad else 0.05,
+        where=frozen[0]["name"],
+        message=f"{percent(part)} of the network's values are frozen ({listed([one['name'] for one in frozen])})"
+        + (", and the run does not learn. Was that meant?" if bad else "."),
+        evidence=[Evidence("fact:parameters", frozen[0]["name"], value=part, expected="0, unless pretrained")],
+        remedies=[UNFREEZE],
+    )
+
+
+def _size(one: dict) -> int:
+    size = 1
+    for length in one.get("shape", ()):
+        size *= int(length)
+    return size

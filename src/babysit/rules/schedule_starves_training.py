@@ -1,0 +1,96 @@
+"""The schedule lets the learning rate run out, or never lets it come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._network import source
+from ._progress import READS, grade, progress
+from ._remedies import CONSTANT_LR
+from ._words import number, percent
+
+
+@rule(
+    "lr",
+    "calls.scheduler",
+    "fact:epochs",
+    *READS,
+    family="rate",
+    explains=(
+        "updates-too-small",
+        "loss-barely-changes",
+        "underfitting",
+        "learning-rate-too-low",
+        "too-few-updates",
+        "weights-unchanged",
+        "decay-only-updates",
+        "vanishing-gradients",
+    ),
+)
+def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4, least: int = 30) -> Iterator[Finding]:
+    """The schedule lets the learning rate run out long before the training ends.
+
+    Why it matters: once the rate is a hundredth of its peak nothing is learned any more, however long it goes on.
+
+    Usual causes: a scheduler meant for epochs that is stepped every batch, a decay factor too small, a horizon
+    (`T_max`, `total_steps`) that is too short.
+
+    Told apart from: the end of a cosine or of step decay, which is low only for a small part of the run; a rate too
+    low from the start; a run that has learned by then (an info).
+
+    Args:
+        run: reads `lr` over the steps, and `calls.scheduler`.
+        low: part of the peak below which the rate counts as run out.
+        share: share of the steps so far for which it may be so.
+        least: steps that are needed.
+
+    Examples:
+        >>> rates = [0.1 * 0.8 ** step for step in range(200)]
+        >>> sick = Run.of({"lr": rates, "loss.train": [2.3] * 200, "calls.scheduler": {"0": [1.0] * 200}})
+        >>> [finding.message for finding in schedule_starves_training(sick)]
+        ['@']
+        >>> list(schedule_starves_training(Run.of({"lr": [0.1] * 200, "loss.train": [2.3] * 200})))
+        []
+
+    Source:
+        torch.optim.lr_scheduler: most schedulers count epochs; Karpathy's list of common mistakes.
+    """
+    rates, now = run.series("lr"), progress(run)
+    good = np.isfinite(rates.values)
+    steps, values = rates.steps[good], rates.values[good]
+    if not len(values) or run.step < least or now.winning:
+        return
+    peak = float(values.max())
+    if peak == 0:
+        yield _say(run, "error", 0.95, 0, "the learning rate has been 0 from the start", 0.0, "> 0")
+        return
+    out = values < low * peak
+    top = int(np.argmax(values))
+    if not out[-1] or not out[top:].any():
+        return
+    start = int(np.flatnonzero(~out)[-1]) + 1
+    begin = int(steps[start])
+    part = (run.step - begin) / max(1, run.step)
+    if part < share or run.step - begin < least // 2:
+        return
+    each = any(float(np.median(series.tail(20))) >= 1 for _, series in run.each("calls.scheduler"))
+    length = (run.fact("epochs") or {}).get("length") or 0
+    why = (
+        ". The scheduler is stepped after every batch" + (f" ({length} times an epoch)" if length > 1 else "")
+        if each
+        else ""
+    )
+    yield _say(run, grade(run, "warning"), 0.85, begin, f"the learning rate fell from {number(peak)} to {number(float(values[-1]))}, and has been below {percent(low)} of its "
+               f"peak since step {begin} of {run.step}{why}", float(values[-1]), f"near {number(peak)}")  # fmt: skip
+
+
+def _say(run: Run, severity: str, sure: float, begin: int, text: str, value: float, expected: str) -> Finding:
+    return found(
+        severity=severity, stage="suspect", confidence=sure, step=begin, source=source(run, "step"),
+        message=f"The schedule starves the training: {text}.",
+        evidence=[Evidence("lr", "", run.step, value, expected)], remedies=[CONSTANT_LR],
+    )  # fmt: skip

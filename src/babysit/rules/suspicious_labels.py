@@ -1,0 +1,93 @@
+"""Labels that can't be right, or whose loss never comes down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._network import criterion, kind_of_loss
+from ._progress import progress
+from ._remedies import advice
+from ._words import number, percent
+
+REVIEW = advice("Look at the examples whose loss is largest, and correct or drop the mislabelled ones")
+REMAP = advice("Count the classes from 0 without gaps", "labels = torch.unique(labels, return_inverse=True)[1]")
+
+
+@rule(
+    "target.min", "target.max", "target.classes_seen", "loss.example_outliers", "accuracy.train", "batch.size",
+    "fact:task", "fact:criteria", "loss.train", family="labels", explains=("initial-loss-off", "underfitting"),
+)  # fmt: skip
+def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
+    """Labels look wrong: ids that can't be, classes that never occur, or a few examples that are never learned.
+
+    Why it matters: a wrong label is learned like a right one, by heart. A class map that is off by one
+    wastes an output and shifts every answer.
+
+    Usual causes: class ids that start at 1, a class missing from the training part, mislabelled examples.
+
+    Told apart from: hard examples, whose loss is spread out (this stays an info), and ids that the loss
+    ignores on purpose (`ignore_index`).
+
+    Args:
+        run: reads the smallest and largest class id seen, the number of classes seen and of outputs, and
+            the share of examples whose loss is more than four standard deviations above the batch's mean.
+        outliers: share of such examples that is worth a look, when it lasts.
+
+    Examples:
+        >>> facts = {"task": {"kind": "classes", "classes": 10}}
+        >>> seen = {"target.min": [1.0] * 40, "target.max": [9.0] * 40, "target.classes_seen": [9.0] * 40}
+        >>> sick = Run.of({**seen, "batch.size": {"0": [64.0] * 40}, "loss.train": [2.3] * 40}, facts=facts)
+        >>> [finding.message for finding in suspicious_labels(sick)]
+        ['@']
+        >>> seen = {"target.min": [0.0] * 40, "target.max": [9.0] * 40, "target.classes_seen": [10.0] * 40}
+        >>> list(suspicious_labels(Run.of({**seen, "batch.size": {"0": [64.0] * 40}, "loss.train": [2.3] * 40}, facts=facts)))
+        []
+
+    Source:
+        Northcutt et al. 2021, Pervasive label errors; the outlier limit is a proposal of SageMaker Debugger's kind.
+    """
+    task = run.fact("task") or {}
+    classes = task.get("classes") or 0
+    if task.get("kind") != "classes" or classes < 2 or kind_of_loss(run) not in ("crossentropy", "nll", ""):
+        return
+    low, high, seen = run.last("target.min"), run.last("target.max"), run.last("target.classes_seen")
+    ignored = criterion(run).get("ignore_index", -100)
+    if (low < 0 and low != ignored) or high >= classes:
+        yield found(
+            severity="error", stage="confirmed", confidence=0.95,
+            message=f"Class ids must lie in 0..{classes - 1} (the network has {classes} outputs), but {number(low)}..{number(high)} were seen.",
+            evidence=[Evidence("target.max", "", value=high, expected=f"< {classes}")], remedies=[REMAP],
+        )  # fmt: skip
+    elif 0 < seen < classes and low >= 0 and _examples(run) > 20 * classes:
+        missing = int(classes - seen)
+        edge = low > 0 or high < classes - 1
+        yield found(
+            severity="info", stage="suspect", confidence=0.2 if edge else 0.1,
+            message=f"{missing} of the {classes} classes that the network has outputs for never occurred in "
+            f"{int(_examples(run))} labels (ids seen: {number(low)}..{number(high)})"
+            + (": do the ids start at 1, or is one output too many?" if edge else "."),
+            evidence=[Evidence("target.classes_seen", "", value=seen, expected=str(classes))], remedies=[REMAP],
+        )  # fmt: skip
+    share = run.series("loss.example_outliers").values
+    now = progress(run)
+    if (
+        len(share) >= 20
+        and float(np.median(share[-20:])) > outliers
+        and now.score > 0.9
+        and now.score_name == "accuracy.train"
+    ):
+        yield found(
+            severity="info", stage="symptom", confidence=0.15,
+            message=f"{percent(float(np.median(share[-20:])))} of the examples keep a loss far above the others' "
+            "(4 standard deviations) though nearly all are right: hard examples, or wrong labels.",
+            evidence=[Evidence("loss.example_outliers", "", value=float(np.median(share[-20:])), expected=f"< {outliers:g}", limit=outliers)],
+            remedies=[REVIEW],
+        )  # fmt: skip
+
+
+def _examples(run: Run) -> float:
+    return run.last("batch.size", "0", 0.0) * run.step

@@ -1,0 +1,91 @@
+"""Units of a layer are copies of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import BAD_START, NO_SIGNAL, NOT_LEARNING
+from ._network import parameter, weights
+from ._progress import READS
+from ._remedies import INIT_HE, INIT_XAVIER
+from ._words import listed, percent
+
+
+@rule(
+    "weight.clones",
+    "weight.norm",
+    "fact:parameters",
+    *READS,
+    family="init",
+    explains=(*NOT_LEARNING, *NO_SIGNAL, *BAD_START, "init-scale", "dead-relu"),
+)
+def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator[Finding]:
+    """The units of a layer are copies of one another, and stay so.
+
+    Why it matters: units with equal weights give equal outputs and get equal gradients: they remain equal for ever, and a
+    layer of a hundred units does the work of one. With all weights zero not even that is learned.
+
+    Usual causes: weights initialized to zero, or to a constant.
+
+    Told apart from: a single layer that starts at zero on purpose (the last one, or the last of a residual branch, an
+    adapter), whose units part with the first steps; tied weights.
+
+    Args:
+        run: reads `weight.clones`, the share of pairs of units whose weights point the same way, `weight.norm`,
+            and from the fact `parameters` which weights started constant.
+        limit: share of pairs above which a layer is reported.
+        least: steps after which units must have parted.
+
+    Examples:
+        >>> net = [{"name": f"{i}.weight", "kind": "weight", "module": str(i), "shape": [32, 32], "requires_grad": True,
+        ...         "start": {"constant": True}} for i in (0, 2)]
+        >>> sick = Run.of({"weight.clones": {"0.weight": [1.0] * 6, "2.weight": [1.0] * 6}}, facts={"parameters": net})
+        >>> [finding.message for finding in symmetric_units(sick)]
+        ['@']
+        >>> list(symmetric_units(Run.of({"weight.clones": {"0.weight": [0.0] * 6}}, facts={"parameters": net})))
+        []
+
+    Source:
+        CS231n, Training Neural Networks I: weight initialization, W = 0. Exact by symmetry of the gradient.
+    """
+    ordered = [one["name"] for one in weights(run)]
+    last = ordered[-1] if len(ordered) > 1 else None
+    copies, exact, share = [], True, 0.0
+    for where in dict.fromkeys([*run.places("weight.clones"), *(name for name in ordered if run.has("weight.norm"))]):
+        facts = parameter(run, where)
+        clones, norm = run.series("weight.clones", where), run.series("weight.norm", where)
+        constant = bool((facts.get("start") or {}).get("constant"))
+        zero = constant and len(norm) >= least and bool((norm.values[-least:] == 0).all())
+        same = len(clones) >= least and clones.steps[-1] >= least and bool((clones.values[-least:] > limit).all())
+        if (
+            where == last
+            or facts.get("tied_to")
+            or not (zero or same)
+            or facts.get("kind", "weight") != "weight"
+            or facts.get("requires_grad") is False
+        ):
+            continue
+        if not zero and not constant and clones.first <= limit:
+            continue  # they began apart: what draws them together is another disease
+        copies.append(where)
+        exact = exact and constant
+        share = max(share, clones.last if same else 1.0)
+    if not copies:
+        return
+    yield found(
+        severity="error" if exact else "warning",
+        stage="confirmed" if exact else "suspect",
+        confidence=0.95 if exact else 0.6,
+        step=0,
+        where=parameter(run, copies[0]).get("module") or copies[0],
+        message=f"The units of {listed(copies)} are copies of one another ({percent(share)} of the pairs, expected about 0)"
+        + (
+            ": the weights started constant, so all units get the same gradient and never part."
+            if exact
+            else " since the start."
+        ),
+        evidence=[Evidence("weight.clones", copies[0], run.step, share, "about 0", limit)],
+        remedies=[INIT_HE, INIT_XAVIER],
+    )

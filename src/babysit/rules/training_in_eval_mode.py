@@ -1,0 +1,72 @@
+"""Training goes on in evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._network import modules, source
+from ._remedies import TRAIN_MODE
+
+
+@rule(
+    "mode.train",
+    "fact:loops",
+    "fact:modules",
+    "fact:parameters",
+    family="calls",
+    explains=("overfitting", "batchnorm-train-eval-gap"),
+)
+def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
+    """Training runs in evaluation mode: dropout is off, batch norm keeps its old statistics.
+
+    Why it matters: the regularization that was asked for is not there, and batch norm's statistics stay those of the
+    first epoch, or of nothing.
+
+    Usual causes: `model.eval()` for validation, and no `model.train()` after it.
+
+    Told apart from: batch norm frozen on purpose in fine-tuning: then only some modules are in evaluation mode, or
+    their parameters are frozen too (an info).
+
+    Args:
+        run: reads `mode.train`, the share of mode-dependent modules in training mode during training steps.
+        least: newest readings that must agree.
+
+    Examples:
+        >>> sick = Run.of({"mode.train": [1.0] * 10 + [0.0] * 10}, facts={"loops": {"val": "train.py:40"}})
+        >>> [finding.message for finding in training_in_eval_mode(sick)]
+        ['@']
+        >>> list(training_in_eval_mode(Run.of({"mode.train": [1.0] * 20})))
+        []
+
+    Source:
+        An exact fact (the modules' `training` flags).
+    """
+    mode = run.series("mode.train")
+    if len(mode) < least or not (mode.values[-least:] == 0).all():
+        return
+    before = bool((mode.values > 0.5).any())
+    frozen = [
+        one for one in run.fact("parameters") or [] if one.get("kind") == "norm" and not one.get("requires_grad", True)
+    ]
+    only_norm = not any("dropout" in str(one.get("kind", "")).lower() for one in modules(run))
+    meant = not before and only_norm and bool(frozen)
+    first = int(mode.steps[int(np.flatnonzero(mode.values > 0)[-1]) + 1]) if before else int(mode.steps[0])
+    yield found(
+        severity="info" if meant else "warning",
+        stage="confirmed",
+        confidence=0.1 if meant else 0.9 if before else 0.75,
+        step=first,
+        source=source(run, "train"),
+        message="Training runs in evaluation mode"
+        + (
+            f" since step {first}, after a validation: model.train() is missing."
+            if before
+            else " from the start: dropout and batch norm are switched off."
+        ),
+        evidence=[Evidence("mode.train", "", int(mode.steps[-1]), 0.0, "1", 0.5)],
+        remedies=[TRAIN_MODE],
+    )

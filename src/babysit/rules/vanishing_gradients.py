@@ -1,0 +1,101 @@
+"""Gradients fade on their way back through the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import NOT_LEARNING
+from ._network import adaptive, parameter, recent, weights
+from ._progress import READS, grade, progress
+from ._remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID, advice
+from ._words import number
+
+RESIDUAL = advice("Let the layers add to their input (residual connections)", "x = x + self.block(x)")
+
+
+@rule(
+    "gradient.rms",
+    "weight.rms",
+    "update.ratio",
+    *READS,
+    family="init",
+    explains=(*NOT_LEARNING, "updates-too-small", "decay-only-updates", "learning-rate-too-low", "rank-collapse"),
+)
+def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Iterator[Finding]:
+    """Gradients vanish with depth: the first layers get thousands of times less than the last.
+
+    Why it matters: backward multiplies by each layer's derivative. Where these are small (sigmoid: at most 1/4), the first
+    layers get next to nothing and stay as they were initialized.
+
+    Usual causes: many sigmoid or tanh layers, weights that start too small, a long recurrence, depth without residual
+    connections or normalization.
+
+    Told apart from: a broken graph (no gradient at all), dead units (exactly zero), a run that has converged
+    (small everywhere), and a mere difference of size that Adam makes up for (the update ratio tells).
+
+    Args:
+        run: reads `gradient.rms` over `weight.rms` of every weight in call order, and `update.ratio`.
+        ratio: first over last layer below which gradients count as vanished.
+        least: readings that are needed.
+
+    Examples:
+        >>> net = [{"name": f"{i}.weight", "kind": "weight", "module": str(i), "shape": [32, 32], "requires_grad": True} for i in range(5)]
+        >>> fade = {f"{i}.weight": [10.0 ** (i - 5)] * 20 for i in range(5)}
+        >>> rest = {"loss.train": [2.3] * 20, "weight.rms": {name: [0.1] * 20 for name in fade},
+        ...         "update.ratio": {name: [1e-8 if name[0] < "2" else 1e-3] * 20 for name in fade}}
+        >>> [finding.message for finding in vanishing_gradients(Run.of({"gradient.rms": fade, **rest}, facts={"parameters": net}))]
+        ['@']
+        >>> even = {name: [0.01] * 20 for name in fade}
+        >>> list(vanishing_gradients(Run.of({"gradient.rms": even, **rest}, facts={"parameters": net})))
+        []
+
+    Source:
+        Hochreiter 1991; CS231n, Training Neural Networks I: activation functions; AutoTrainer (ratio 1e-3).
+    """
+    names = [one["name"] for one in weights(run)] or [
+        name for name in run.places("gradient.rms") if not name.endswith("bias")
+    ]
+    gradients, sizes = recent(run, "gradient.rms", 20), recent(run, "weight.rms", 5)
+    profile = [
+        (name, gradients[name] / sizes.get(name, 1.0))
+        for name in names
+        if gradients.get(name, 0) > 0 and sizes.get(name, 1.0) > 0
+    ]
+    if len(profile) < 3 or len(run.series("gradient.rms", profile[0][0])) < least:
+        return
+    third = max(1, len(profile) // 3)
+    first = float(np.median([value for _, value in profile[:third]]))
+    last = float(np.median([value for _, value in profile[-third:]]))
+    if not last > 0 or first / last >= ratio:
+        return
+    moves = recent(run, "update.ratio", 20).get(profile[0][0])
+    still = moves is None or moves < 1e-5 or (adaptive(run) and not progress(run).learning)
+    if not still:
+        return
+    yield found(
+        severity=grade(run, "warning"),
+        stage="suspect",
+        confidence=0.1 if progress(run).winning else 0.65,
+        step=int(run.series("gradient.rms", profile[0][0]).steps[0]),
+        where=parameter(run, profile[0][0]).get("module") or profile[0][0],
+        message=f"Gradients vanish with depth: over the weight's size they are {number(profile[0][1])} at {profile[0][0]} and {number(profile[-1][1])} at {profile[-1][0]}, "
+        f"{number(last / first)} times as much (limit {number(1 / ratio)}). The first layers hardly learn.",
+        evidence=[
+            Evidence(
+                "gradient.rms",
+                profile[0][0],
+                value=gradients[profile[0][0]],
+                expected=f"near {number(gradients[profile[-1][0]])}",
+            ),
+            *(
+                [Evidence("update.ratio", profile[0][0], value=moves, expected="about 1e-3", limit=1e-5)]
+                if moves is not None
+                else []
+            ),
+        ],
+        remedies=[RELU_FOR_SIGMOID, INIT_HE, BATCH_NORM, RESIDUAL],
+    )

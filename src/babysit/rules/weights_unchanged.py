@@ -1,0 +1,90 @@
+"""Parameters that have gradients and never change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from . import found, rule
+from ._consequences import NOT_LEARNING
+from ._network import parameter, source
+from ._remedies import ALL_PARAMETERS, RAISE_LR_100
+from ._words import listed, number
+
+
+@rule(
+    "update.zero",
+    "gradient.norm",
+    "update.skipped",
+    "lr",
+    "fact:parameters",
+    "fact:optimizers",
+    family="coverage",
+    explains=(*NOT_LEARNING, "updates-too-small"),
+)
+def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
+    """Parameters never change, though they have gradients and an optimizer.
+
+    Why it matters: a step that leaves a weight exactly as it was teaches nothing.
+
+    Usual causes: a learning rate of 0 in the parameter's group, a learning rate so small that the change is
+    below the last digit of float32 (6e-8 of the weight), weights that are overwritten after every step, a copy that is
+    trained instead.
+
+    Told apart from: frozen parameters and those in no optimizer (another finding), steps that mixed precision skips,
+    zero gradients.
+
+    Args:
+        run: reads `update.zero`, 1 where a step changed nothing at all, and `gradient.norm`.
+        least: consecutive readings that are needed.
+
+    Examples:
+        >>> sick = Run.of({"update.zero": {"0.weight": [1.0] * 4}, "gradient.norm": {"0.weight": [0.3] * 4}, "lr": [1e-12] * 4})
+        >>> [finding.message for finding in weights_unchanged(sick)]
+        ['@']
+        >>> list(weights_unchanged(Run.of({"update.zero": {"0.weight": [0.0] * 4}, "gradient.norm": {"0.weight": [0.3] * 4}})))
+        []
+
+    Source:
+        An exact fact (the weight before and after the step).
+    """
+    stuck, looked = [], 0
+    for where, series in run.each("update.zero"):
+        facts = parameter(run, where)
+        if facts and (not facts.get("optimizer") or not facts.get("requires_grad", True)):
+            continue
+        gradient = run.series("gradient.norm", where).values
+        if len(series) < least or len(gradient) < least:
+            continue
+        looked += 1
+        if (series.values[-least:] == 1).all() and (gradient[-least:] > 0).all():
+            stuck.append(where)
+    if not stuck or any(np.median(series.tail(least)) > 0 for _, series in run.each("update.skipped")):
+        return
+    rate = run.last("lr")
+    small = rate < 1e-6
+    everything = len(stuck) == looked
+    why = (
+        f"the learning rate is {number(rate)}"
+        if small
+        else "they are put back after each step, or another copy is trained"
+    )
+    yield found(
+        severity="error" if everything else "warning",
+        stage="confirmed",
+        confidence=(0.6 if small else 0.9) if everything else 0.6,
+        step=int(run.series("update.zero", stuck[0]).steps[0]),
+        where=stuck[0],
+        source=source(run, "optimizer"),
+        message=f"{len(stuck)} of {looked} parameters do not change by a single bit, though they have gradients: {listed(stuck)}; {why}.",
+        evidence=[
+            Evidence("update.zero", stuck[0], value=1.0, expected="0"),
+            Evidence("lr", "", value=rate, expected="> 0"),
+        ],
+        remedies=[RAISE_LR_100 if small else ALL_PARAMETERS],
+        explains=("learning-rate-too-low", *NOT_LEARNING, "updates-too-small")
+        if not small
+        else (*NOT_LEARNING, "updates-too-small"),
+    )
