@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 
 def number(value: float) -> str:
-    """Three significant digits, without a needless exponent: 0.0123, 1.46, 3.2e-07.
+    """Three significant digits, without a needless exponent.
 
-    >>> number(2.302585), number(1234567), number(0.00001)
-    ('2.3', '1.23e+06', '1e-05')
+    >>> number(2.302585), number(1234.5), number(1234567), number(0.00001)
+    ('2.3', '1234', '1.23e+06', '1e-05')
     """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
-    return f"{value:.3g}"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

@@ -34,7 +34,7 @@ def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Itera
     Examples:
         >>> sick = Run.of({"amp.scale": [65536 * 0.5 ** (step / 10) for step in range(400)], "update.skipped": {"0": [0.0, 1.0] * 200}})
         >>> [finding.message for finding in amp_skips_steps(sick)]
-        ['@']
+        ['Mixed precision keeps skipping steps: 50 % of them after step 200, and the loss scale is 6.39e-08 (expected above 1).']
         >>> list(amp_skips_steps(Run.of({"amp.scale": [65536.0] * 400, "update.skipped": {"0": [0.0] * 400}})))
         []
 

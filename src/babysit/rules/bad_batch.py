@@ -44,7 +44,7 @@ def bad_batch(run: Run, *, times: float = 10.0) -> Iterator[Finding]:
         >>> sizes, loss = [3.0, 3.1, 2.9, 3.2] * 6, [1.0, 1.1, 0.9, 1.0] * 6
         >>> sizes[14], loss[14] = 9999.0, 400.0
         >>> [finding.message for finding in bad_batch(Run.of({"batch.max": {"0": sizes}, "loss.train": loss}))]
-        ['@']
+        ['The batch at step 14 is unlike the others (batch.max is 9999, usually 3.1), and the loss jumps there to 400 (usually 1).']
         >>> list(bad_batch(Run.of({"batch.max": {"0": [3.0, 3.1, 2.9, 3.2] * 6}, "loss.train": loss})))
         []
 

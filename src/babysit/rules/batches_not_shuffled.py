@@ -42,7 +42,7 @@ def batches_not_shuffled(run: Run, *, limit: float = 0.5, least: int = 5) -> Ite
     Examples:
         >>> sick = Run.of({"target.batch_entropy": [0.1] * 8, "target.entropy": [2.3] * 8, "batch.size": {"0": [64.0] * 8}})
         >>> [finding.message for finding in batches_not_shuffled(sick)]
-        ['@']
+        ['Batches are not shuffled: the labels within a batch have an entropy of 0.1, 4.5 % of the 2.23 that a random batch of 64 has. Each batch undoes what the last one taught.']
         >>> shuffled = {"target.batch_entropy": [2.2] * 8, "target.entropy": [2.3] * 8, "batch.size": {"0": [64.0] * 8}}
         >>> list(batches_not_shuffled(Run.of(shuffled)))
         []

@@ -36,7 +36,7 @@ def batchnorm_tiny_batch(run: Run, *, limit: float = 8.0) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"norm.batch": {"bn": [2.0] * 6}, "loss.train": [2.3] * 60, "loss.chance": [2.3] * 60})
         >>> [finding.message for finding in batchnorm_tiny_batch(sick)]
-        ['@']
+        ['bn averages over 2 values only (at least 8 wanted): mean and variance are mostly noise.']
         >>> list(batchnorm_tiny_batch(Run.of({"norm.batch": {"bn": [64.0] * 6}, "loss.train": [2.3] * 60})))
         []
 

@@ -49,7 +49,7 @@ def batchnorm_train_eval_gap(
         >>> loss = {"loss.train": [2.0, 1.0, 0.5] + [0.3] * 60, "loss.val": [2.6, 2.5, 2.6]}
         >>> norm = {"norm.mean_gap": {"bn": [3.1] * 6}, "norm.batch": {"bn": [64.0] * 6}, "norm.updates": {"bn": [300.0] * 6}}
         >>> [finding.message for finding in batchnorm_train_eval_gap(Run.of({**loss, **norm}))]
-        ['@']
+        ['The running statistics of bn are not those of the batches: the means differ by 3.1 standard deviations (expected below 1). Evaluation suffers: the validation loss is 8.67 times the training loss.']
         >>> fine = {**norm, "norm.mean_gap": {"bn": [0.2] * 6}}
         >>> list(batchnorm_train_eval_gap(Run.of({**loss, **fine})))
         []

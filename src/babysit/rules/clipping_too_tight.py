@@ -41,7 +41,7 @@ def clipping_too_tight(run: Run, *, often: float = 0.5, cut: float = 10.0, least
     Examples:
         >>> sick = Run.of({"gradient.before_clip": [3.0] * 40, "gradient.clip_at": [1e-3] * 40, "loss.train": [2.3] * 40})
         >>> [finding.message for finding in clipping_too_tight(sick)]
-        ['@']
+        ['Clipping is too tight: 100 % of the gradients are clipped, at the median to 1/3000 of their norm (3 to 0.001).']
         >>> list(clipping_too_tight(Run.of({"gradient.before_clip": [0.7] * 40, "gradient.clip_at": [1.0] * 40, "loss.train": [2.3] * 40})))
         []
 

@@ -35,7 +35,7 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
     Examples:
         >>> sick = Run.of({"activation.dead": {"relu1": [0.1, 0.6, 0.92]}, "loss.train": [2.3] * 20})
         >>> [finding.message for finding in dead_relu(sick)]
-        ['@']
+        ['relu1: 92 % of the units are dead (limit 40 %): zero for every example, so no gradient reaches them. They died since step 1: a step was too large.']
         >>> list(dead_relu(Run.of({"activation.dead": {"relu1": [0.1, 0.1, 0.1]}, "loss.train": [2.3] * 20})))
         []
 

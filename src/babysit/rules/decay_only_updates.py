@@ -33,7 +33,7 @@ def decay_only_updates(run: Run, *, cosine: float = 0.99, least: int = 5) -> Ite
     Examples:
         >>> still = {"gradient.norm": {"0.weight": [0.0] * 20}, "loss.train": [2.3] * 20}
         >>> [finding.message for finding in decay_only_updates(Run.of({"update.decay_cosine": {"0.weight": [1.0] * 20}, **still}))]
-        ['@']
+        ['Only weight decay moves 0.weight: no gradient arrives there (0; elsewhere 0).']
         >>> list(decay_only_updates(Run.of({"update.decay_cosine": {"0.weight": [0.1] * 20}, **still})))
         []
 

@@ -44,7 +44,7 @@ def dropout_too_strong(run: Run, *, limit: float = 0.7) -> Iterator[Finding]:
         >>> facts = {"modules": [{"name": "0", "kind": "Linear"}, {"name": "1", "kind": "Dropout", "p": 0.95}, {"name": "2", "kind": "Linear"}]}
         >>> stuck = {"loss.train": [2.3] * 60, "loss.chance": [2.3] * 60}
         >>> [finding.message for finding in dropout_too_strong(Run.of(stuck, facts=facts))]
-        ['@']
+        ['Dropout is too strong: 1 drops 95 % of the units (usual 10 to 50 %).']
         >>> facts["modules"][1]["p"] = 0.5
         >>> list(dropout_too_strong(Run.of(stuck, facts=facts)))
         []

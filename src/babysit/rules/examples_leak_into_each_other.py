@@ -43,7 +43,7 @@ def examples_leak_into_each_other(run: Run, *, limit: float = 1e-6) -> Iterator[
 
     Examples:
         >>> [finding.message for finding in examples_leak_into_each_other(Run.of(facts={"dependency": {"examples": 0.4, "future": 0.0}}))]
-        ['@']
+        ['An output depends on the input of other examples in its batch (influence 0.4, expected 0).']
         >>> list(examples_leak_into_each_other(Run.of(facts={"dependency": {"examples": 0.0, "future": 0.0}})))
         []
 

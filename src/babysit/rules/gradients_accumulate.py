@@ -43,7 +43,7 @@ def gradients_accumulate(run: Run, *, least: int = 3, carried: float = 1.05) -> 
     Examples:
         >>> sick = Run.of({"calls.steps_since_zero": {"0": [1.0, 2.0, 3.0, 4.0]}, "gradient.carried": {"0": [1.0, 1.9, 2.7, 3.4]}})
         >>> [finding.message for finding in gradients_accumulate(sick)]
-        ['@']
+        ["Gradients are not cleared: 4 optimizer steps since the last zero_grad() (expected at most 1). Every backward adds to the old gradients, which are now 3.4 times what this step's backward added."]
         >>> list(gradients_accumulate(Run.of({"calls.steps_since_zero": {"0": [0.0, 0.0, 0.0, 0.0]}})))
         []
 

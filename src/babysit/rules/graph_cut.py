@@ -48,7 +48,7 @@ def graph_cut(run: Run) -> Iterator[Finding]:
         >>> facts = {"graph_cuts": [{"after": "encoder", "before": "head", "why": "detach", "source": "net.py:20"}],
         ...          "parameters": [{"name": "encoder.weight", "module": "encoder", "requires_grad": True, "optimizer": "0.0"}]}
         >>> [finding.message for finding in graph_cut(Run.of(facts=facts))]
-        ['@']
+        ['No gradient reaches encoder: the path is cut by .detach() or .data after it, before head. Never trained: encoder.weight.']
         >>> list(graph_cut(Run.of(facts={"graph_cuts": []})))
         []
 

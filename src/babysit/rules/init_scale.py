@@ -47,7 +47,7 @@ def init_scale(
         >>> loss = {"loss.train": [2.303] * 60, "loss.chance": [2.3] * 60}
         >>> small = {str(i): [0.1 ** (i / 2)] for i in (1, 3, 5)}
         >>> [finding.message for finding in init_scale(Run.of({**loss, "activation.std": small}, facts={"parameters": net}))]
-        ['@']
+        ["The weights start too small: the hidden layers' weights start with std·sqrt(fan_in) = 0.16 (expected about 1). With each layer the signal shrinks, and so does what can be learned from it."]
         >>> fine = [{**one, "start": {"std": 0.0884}} for one in net]
         >>> list(init_scale(Run.of({**loss, "activation.std": {str(i): [0.8] for i in (1, 3, 5)}}, facts={"parameters": fine})))
         []

@@ -42,7 +42,7 @@ def initial_loss_off(run: Run, *, warn: float = 2.0, note: float = 1.5) -> Itera
         >>> facts = {"task": {"kind": "classes", "classes": 10}, "criteria": [{"kind": "CrossEntropyLoss"}]}
         >>> sick = Run.of({"loss.train": [11.2, 9.0] + [2.9] * 20, "output.logit_std": [4.4] * 22, "loss.chance": [2.3] * 22}, facts=facts)
         >>> [finding.message for finding in initial_loss_off(sick)]
-        ['@']
+        ['The loss begins at 11.2, chance is ln 10 = 2.3: the untrained network is sure of wrong answers. Its scores have a standard deviation of 4.4, which alone gives 12.']
         >>> list(initial_loss_off(Run.of({"loss.train": [2.41] * 20}, facts=facts)))
         []
 

@@ -44,7 +44,7 @@ def input_not_normalized(
         >>> loss = [9.1, 4.0, 2.4] + [2.3] * 17
         >>> sick = Run.of({"batch.mean": {"0": [120.0]}, "batch.std": {"0": [70.0]}, "loss.train": loss})
         >>> [finding.message for finding in input_not_normalized(sick)]
-        ['@']
+        ['Input 0 is not normalized: its values have a root mean square of 139 (expected about 1). The loss is then far steeper in some directions than in others, and no one learning rate fits.']
         >>> list(input_not_normalized(Run.of({"batch.mean": {"0": [0.1]}, "batch.std": {"0": [1.0]}, "loss.train": loss})))
         []
 
@@ -64,16 +64,18 @@ def input_not_normalized(
             continue
         parts, evidence = [], []
         if large:
-            parts.append(f"their size is {number(rms)} (expected about 1)")
+            parts.append(f"its values have a root mean square of {number(rms)} (expected about 1)")
             evidence.append(Evidence("batch.std", where, value=sd, expected="about 1", limit=size))
             evidence.append(Evidence("batch.mean", where, value=mean, expected="about 0"))
         if off:
-            parts.append(f"a feature's mean lies {number(middle)} standard deviations from 0 (limit {offset:g})")
+            parts.append(
+                f"its middle feature's mean lies {number(middle)} standard deviations from 0 (limit {offset:g})"
+            )
             evidence.append(
                 Evidence("batch.feature_offset_median", where, value=middle, expected=f"< {offset:g}", limit=offset)
             )
         if uneven:
-            parts.append(f"the scales of the features differ {number(widest)} times (limit {spread:g})")
+            parts.append(f"the scales of its features differ {number(widest)} times (limit {spread:g})")
             evidence.append(
                 Evidence("batch.feature_spread", where, value=widest, expected=f"< {spread:g}", limit=spread)
             )

@@ -40,7 +40,7 @@ def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Itera
     Examples:
         >>> sick = Run.of({"batch.mean": {"0": [0.0005]}, "batch.std": {"0": [0.0012]}, "loss.train": [2.303] * 20})
         >>> [finding.message for finding in input_squashed(sick)]
-        ['@']
+        ["Input 0 is squashed: mean 0.0005, standard deviation 0.0012 (expected about 0 and 1). What depends on the input drowns in the first layer's biases. Was it scaled twice?"]
         >>> list(input_squashed(Run.of({"batch.mean": {"0": [0.13]}, "batch.std": {"0": [0.3]}, "loss.train": [2.303] * 20})))
         []
 

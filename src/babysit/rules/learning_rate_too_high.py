@@ -43,7 +43,7 @@ def learning_rate_too_high(run: Run, *, times: float = 3.0, moved: float = 0.03)
     Examples:
         >>> sick = Run.of({"loss.train": [2.3, 2.9, 6.0, 19.0, 80.0, 300.0], "loss.chance": [2.3] * 6})
         >>> [finding.message for finding in learning_rate_too_high(sick)]
-        ['@']
+        ['The learning rate is too high: the loss rose from 2.3 to 300, more than 3 times its start or chance.']
         >>> list(learning_rate_too_high(Run.of({"loss.train": [2.3, 2.2, 2.0, 1.7, 1.5, 1.4], "loss.chance": [2.3] * 6})))
         []
 

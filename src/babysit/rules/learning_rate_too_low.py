@@ -50,7 +50,7 @@ def learning_rate_too_low(run: Run, *, moved: float = 0.05, least: int = 50) -> 
         >>> slow = {"loss.train": [2.303 - 1e-5 * step for step in range(200)], "lr": [1e-7] * 200}
         >>> sick = Run.of({**slow, "update.ratio": {"0.weight": [2e-7] * 200}})
         >>> [finding.message for finding in learning_rate_too_low(sick)]
-        ['@']
+        ['The learning rate (1e-07) is too low: in 199 steps the loss went from 2.3 to 2.3 (0.082 %). A step changes the weights by 2e-07 of their size (expected about 0.001), all of them together by at most 0.004 %.']
         >>> list(learning_rate_too_low(Run.of({**slow, "update.ratio": {"0.weight": [1e-3] * 200}})))
         []
 

@@ -32,7 +32,7 @@ def loss_broadcasts(run: Run) -> Iterator[Finding]:
     Examples:
         >>> facts = {"criteria": [{"kind": "MSELoss", "output_shape": [64, 1], "target_shape": [64], "source": "fit.py:12"}]}
         >>> [finding.message for finding in loss_broadcasts(Run.of({"output.broadcast": [1.0, 1.0]}, facts=facts))]
-        ['@']
+        ["Output and target have different shapes (64, 1) and (64,) and are stretched to (64, 64): every output is compared with every target, and the best answer to that is the targets' mean."]
         >>> list(loss_broadcasts(Run.of({"output.broadcast": [0.0, 0.0]}, facts=facts)))
         []
 

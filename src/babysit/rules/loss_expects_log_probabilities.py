@@ -39,7 +39,7 @@ def loss_expects_log_probabilities(run: Run, *, least: int = 3) -> Iterator[Find
         >>> facts = {"criteria": [{"kind": "NLLLoss"}]}
         >>> sick = Run.of({"output.log_row_sum_error": [9.1, 12.0, 15.3], "output.row_sum_error": [-1.0] * 3}, facts=facts)
         >>> [finding.message for finding in loss_expects_log_probabilities(sick)]
-        ['@']
+        ['NLLLoss wants log-probabilities but gets raw scores: exp of a row sums to 1 + 15.3 (expected 1), so the loss has no lower bound.']
         >>> fine = {"output.log_row_sum_error": [1e-7] * 3, "output.row_sum_error": [-1.0] * 3}
         >>> list(loss_expects_log_probabilities(Run.of(fine, facts=facts)))
         []

@@ -41,7 +41,7 @@ def loss_expects_logits(run: Run, *, least: int = 3, examples: int = 500) -> Ite
         >>> facts = {"criteria": [{"kind": "CrossEntropyLoss", "source": "train.py:31"}], "task": {"kind": "classes", "classes": 10}}
         >>> sick = Run.of({"output.row_sum_error": [2e-7] * 8, "batch.size": {"0": [64.0] * 8}}, facts=facts)
         >>> [finding.message for finding in loss_expects_logits(sick)]
-        ['@']
+        ["CrossEntropyLoss wants raw scores but gets probabilities (every row is ≥ 0 and sums to 1): softmax is applied twice. The loss can't fall below 1.4612."]
         >>> list(loss_expects_logits(Run.of({"output.row_sum_error": [-1.0] * 8, "batch.size": {"0": [64.0] * 8}}, facts=facts)))
         []
 

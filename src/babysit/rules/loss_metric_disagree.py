@@ -45,7 +45,7 @@ def loss_metric_disagree(run: Run, *, fall: float = 0.3, gain: float = 0.05) -> 
         >>> ids = {"target.integers": [1.0] * 30, "target.classes_seen": [10.0] * 30, "r2.train": [0.3] * 30}
         >>> sick = Run.of({**ids, "loss.train": [20.0] * 5 + [6.0] * 25}, facts=facts)
         >>> [finding.message for finding in loss_metric_disagree(sick)]
-        ['@']
+        ['All targets are whole numbers, only 10 different ones: class ids? MSELoss treats them as quantities, as if class 2 lay between 1 and 3.']
         >>> list(loss_metric_disagree(Run.of({"target.integers": [0.0] * 30, "loss.train": [1.0] * 30}, facts=facts)))
         []
 

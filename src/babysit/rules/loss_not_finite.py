@@ -38,7 +38,7 @@ def loss_not_finite(run: Run) -> Iterator[Finding]:
         >>> first = Event(3, "nonfinite", "encoder.norm", {"site": "activation", "op": "log"})
         >>> nan = float("nan")
         >>> [finding.message for finding in loss_not_finite(Run.of({"loss.train": [2.3, 2.2, 2.2, nan, nan]}, events=[first]))]
-        ['@']
+        ['The loss is not finite since step 3 (it was 2.2 before). The first such value appeared at step 3 in the activation of encoder.norm, by log.']
         >>> list(loss_not_finite(Run.of({"loss.train": [2.3, 2.2, 2.1]})))
         []
 

@@ -33,7 +33,7 @@ def loss_summed(run: Run) -> Iterator[Finding]:
         >>> facts = {"criteria": [{"kind": "CrossEntropyLoss", "reduction": "sum"}], "optimizers": [{"kind": "SGD"}]}
         >>> sick = Run.of({"loss.train": [147.0, 900.0, 2e4] + [3e4] * 20, "batch.size": {"0": [64.0]}}, facts=facts)
         >>> [finding.message for finding in loss_summed(sick)]
-        ['@']
+        ['The loss is a sum over the batch (first value 147 for 64 examples): the gradient is 64 times that of a mean, and the learning rate that much too large in effect.']
         >>> facts = {"criteria": [{"kind": "CrossEntropyLoss", "reduction": "mean"}]}
         >>> list(loss_summed(Run.of({"loss.train": [2.3] * 20, "batch.size": {"0": [64.0]}}, facts=facts)))
         []

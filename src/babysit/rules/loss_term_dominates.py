@@ -38,7 +38,7 @@ def loss_term_dominates(run: Run, *, ratio: float = 100.0, least: int = 20) -> I
     Examples:
         >>> sick = Run.of({"loss.train": [2302.3] * 40, "loss.criterion": [2.3] * 40})
         >>> [finding.message for finding in loss_term_dominates(sick)]
-        ['@']
+        ['The other terms of the loss are 1000 times as large as the criterion (2.3 of 2302; limit 100): they decide every step.']
         >>> list(loss_term_dominates(Run.of({"loss.train": [2.5] * 40, "loss.criterion": [2.3] * 40})))
         []
 

@@ -37,7 +37,7 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
         >>> facts = {"criteria": [{"kind": "CrossEntropyLoss"}]}
         >>> sick = Run.of({"loss.train": [-2.3, -2.9, -4.0], "loss.criterion": [2.3, 2.9, 4.0]}, facts=facts)
         >>> [finding.message for finding in loss_wrong_sign(sick)]
-        ['@']
+        ['Backward is called on minus the loss (-4 where CrossEntropyLoss gave 4): training makes the error as large as it can.']
         >>> list(loss_wrong_sign(Run.of({"loss.train": [2.3, 2.1, 1.9], "loss.criterion": [2.3, 2.1, 1.9]}, facts=facts)))
         []
 

@@ -35,7 +35,7 @@ def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int 
     Examples:
         >>> sick = Run.of({"loss.graphs": [float(step) for step in range(40)]})
         >>> [finding.message for finding in memory_grows(sick)]
-        ['@']
+        ['39 losses of earlier steps are kept together with their graphs (expected none): memory grows with every step.']
         >>> list(memory_grows(Run.of({"loss.graphs": [0.0, 1.0] * 20, "memory.resident": [1e9] * 40})))
         []
 

@@ -37,7 +37,7 @@ def missing_nonlinearity(run: Run) -> Iterator[Finding]:
         ...          "modules": [{"name": name, "kind": "Linear", "parameters": [f"{name}.weight"]} for name in "012"]}
         >>> loss = {"loss.train": [2.3, 1.9] + [1.6] * 60, "loss.chance": [2.3] * 62}
         >>> [finding.message for finding in missing_nonlinearity(Run.of(loss, facts=facts))]
-        ['@']
+        ['Nothing nonlinear lies between 0 and 1 and 1 and 2: the whole network is one linear layer.']
         >>> list(missing_nonlinearity(Run.of(loss, facts={"linear_pairs": []})))
         []
 

@@ -49,7 +49,7 @@ def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 10.0
         >>> facts = {"optimizers": [{"kind": "Adam", "groups": [{"lr": 1e-3, "eps": 0.1, "betas": [0.9, 0.999]}]}]}
         >>> sick = Run.of({"gradient.rms": {"0.weight": [1e-4] * 20}, "loss.train": [2.3] * 20}, facts=facts)
         >>> [finding.message for finding in optimizer_epsilon_unsafe(sick)]
-        ['@']
+        ["The optimizer's settings don't fit: epsilon is 0.1, 1000 times the gradients (0.0001): it decides the size of the step, and Adam acts as SGD with rate lr/eps."]
         >>> facts = {"optimizers": [{"kind": "Adam", "groups": [{"lr": 1e-3, "eps": 1e-8, "betas": [0.9, 0.999]}]}]}
         >>> list(optimizer_epsilon_unsafe(Run.of({"gradient.rms": {"0.weight": [1e-4] * 20}, "loss.train": [2.3] * 20}, facts=facts)))
         []

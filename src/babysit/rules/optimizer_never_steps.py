@@ -27,7 +27,7 @@ def optimizer_never_steps(run: Run, *, least: int = 10) -> Iterator[Finding]:
 
     Examples:
         >>> [finding.message for finding in optimizer_never_steps(Run.of({"calls.without_step": [10.0, 50.0]}))]
-        ['@']
+        ['The optimizer never steps: 50 backward passes, no step.']
         >>> list(optimizer_never_steps(Run.of({"calls.without_step": [4.0]})))
         []
 

@@ -43,7 +43,7 @@ def output_cannot_reach_targets(run: Run, *, least: int = 5, zeros: float = 0.05
         >>> spans = {"target.min": [-2.4] * 8, "target.max": [2.6] * 8, "target.std": [1.0] * 8}
         >>> sick = Run.of({**spans, "output.min": [0.2] * 8, "output.max": [0.9] * 8}, facts=facts)
         >>> [finding.message for finding in output_cannot_reach_targets(sick)]
-        ['@']
+        ['Sigmoid after the last layer gives 0 to 1, but the targets go from -2.4 to 2.6.']
         >>> linear = {**facts, "modules": [{"name": "4", "kind": "Linear"}]}
         >>> list(output_cannot_reach_targets(Run.of({**spans, "output.min": [-1.2] * 8, "output.max": [0.9] * 8}, facts=linear)))
         []

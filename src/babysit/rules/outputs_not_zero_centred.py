@@ -31,7 +31,7 @@ def outputs_not_zero_centred(run: Run, *, limit: float = 0.99) -> Iterator[Findi
     Examples:
         >>> facts = {"modules": [{"name": "1", "kind": "Sigmoid", "activation": {"name": "sigmoid"}}, {"name": "2", "kind": "Linear"}]}
         >>> [finding.message for finding in outputs_not_zero_centred(Run.of({"activation.positive": {"1": [1.0]}}, facts=facts))]
-        ['@']
+        ["The outputs of 1 are all positive (sigmoid), not centred on 0: the next layer's weights can only rise or fall together."]
         >>> list(outputs_not_zero_centred(Run.of({"activation.positive": {"1": [0.1]}}, facts=facts)))
         []
 

@@ -35,7 +35,7 @@ def parameters_frozen(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         ...                         {"name": "2.bias", "kind": "bias", "shape": [10], "requires_grad": True, "optimizer": "0.0"}]}
         >>> sick = Run.of({"loss.train": [2.4] + [2.3] * 80, "loss.chance": [2.3] * 81}, facts=facts)
         >>> [finding.message for finding in parameters_frozen(sick)]
-        ['@']
+        ["100 % of the network's values are frozen (0.weight), and the run does not learn. Was that meant?"]
         >>> learns = Run.of({"loss.train": [2.3 * 0.95 ** step for step in range(80)], "loss.chance": [2.3] * 80}, facts=facts)
         >>> [finding.severity for finding in parameters_frozen(learns)]
         ['info']

@@ -46,7 +46,7 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
         ...          "optimizers": [{"index": 0, "kind": "Adam", "foreign": 1, "source": "train.py:9"}]}
         >>> sick = Run.of({"loss.train": [2.3, 2.3, 2.3], "gradient.norm": {"0.weight": [0.5] * 3}}, facts=facts)
         >>> [finding.message for finding in parameters_not_optimized(sick)]
-        ['@']
+        ["1 of 2 parameters get gradients but are in no optimizer, so they never change: 0.weight; the optimizer holds 1 parameters that are not this model's."]
         >>> held = {"parameters": [{"name": "0.weight", "requires_grad": True, "optimizer": "0.0", "registered": True}]}
         >>> list(parameters_not_optimized(Run.of({"loss.train": [2.3, 2.3, 2.3]}, facts=held)))
         []

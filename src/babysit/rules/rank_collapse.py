@@ -33,7 +33,7 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
     Examples:
         >>> sick = Run.of({"activation.rank": {"fc1": [0.6, 0.5, 0.3, 0.1, 0.05, 0.05]}, "loss.train": [2.3] * 40, "loss.chance": [2.3] * 40})
         >>> [finding.message for finding in rank_collapse(sick)]
-        ['@']
+        ['The representation in fc1 collapses: its effective rank is 0.0909 of what it was at the start (0.6 to 0.05).']
         >>> list(rank_collapse(Run.of({"activation.rank": {"fc1": [0.6] * 6}, "loss.train": [2.3] * 40, "loss.chance": [2.3] * 40})))
         []
 

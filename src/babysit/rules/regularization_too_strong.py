@@ -40,7 +40,7 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
         >>> shrink = {"weight.norm": {"0.weight": [10 * 0.95 ** step for step in range(60)]}, "loss.train": [2.3] * 60,
         ...           "update.decay_cosine": {"0.weight": [0.97] * 60}, "loss.chance": [2.3] * 60}
         >>> [finding.message for finding in regularization_too_strong(Run.of(shrink, facts=facts))]
-        ['@']
+        ['The regularization is too strong: the weights have shrunk to 4.8 % of their norm at the start (weight_decay is 0.5), and the updates point towards 0 (cosine 0.97).']
         >>> steady = {**shrink, "weight.norm": {"0.weight": [10.0] * 60}, "update.decay_cosine": {"0.weight": [0.02] * 60}}
         >>> list(regularization_too_strong(Run.of(steady, facts=facts)))
         []

@@ -33,7 +33,7 @@ def replicas_diverge(run: Run, *, limit: float = 1e-5, least: int = 2) -> Iterat
 
     Examples:
         >>> [finding.message for finding in replicas_diverge(Run.of({"replicas.spread": [0.0, 0.01, 0.03]}))]
-        ['@']
+        ['The processes hold different weights: norms differ by 0.03 of their size (expected 0).']
         >>> list(replicas_diverge(Run.of({"replicas.spread": [0.0, 0.0, 0.0]})))
         []
 

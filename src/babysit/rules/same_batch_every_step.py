@@ -37,7 +37,7 @@ def same_batch_every_step(run: Run, *, limit: float = 0.9, least: int = 5) -> It
     Examples:
         >>> sick = Run.of({"batch.repeats": {"0": [0.0] + [1.0] * 8}, "batch.size": {"0": [32.0] * 9}}, facts={"epochs": {"length": 47}})
         >>> [finding.message for finding in same_batch_every_step(sick)]
-        ['@']
+        ['Every step sees the same examples: 100 % of each batch was in the batch before, though there is more data.']
         >>> list(same_batch_every_step(Run.of({"batch.repeats": {"0": [0.0] * 9}}, facts={"epochs": {"length": 47}})))
         []
 

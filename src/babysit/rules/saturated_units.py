@@ -35,7 +35,7 @@ def saturated_units(run: Run, *, limit: float = 0.5) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"activation.saturated_units": {"tanh1": [0.9] * 3}, "loss.train": [2.3] * 20})
         >>> [finding.message for finding in saturated_units(sick)]
-        ['@']
+        ['tanh1: 90 % of the units are saturated (limit 50 %): almost no gradient gets through. It was so from the start: weights or inputs too large.']
         >>> list(saturated_units(Run.of({"activation.saturated_units": {"tanh1": [0.05] * 3}, "loss.train": [2.3] * 20})))
         []
 

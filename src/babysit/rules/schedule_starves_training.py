@@ -52,7 +52,7 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
         >>> rates = [0.1 * 0.8 ** step for step in range(200)]
         >>> sick = Run.of({"lr": rates, "loss.train": [2.3] * 200, "calls.scheduler": {"0": [1.0] * 200}})
         >>> [finding.message for finding in schedule_starves_training(sick)]
-        ['@']
+        ['The schedule starves the training: the learning rate fell from 0.1 to 5.19e-21, and has been below 1 % of its peak since step 21 of 199. The scheduler is stepped after every batch.']
         >>> list(schedule_starves_training(Run.of({"lr": [0.1] * 200, "loss.train": [2.3] * 200})))
         []
 

@@ -35,7 +35,7 @@ def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"calls.backward": {"0": [1.0] * 4}, "calls.zeroed_after_backward": {"0": [1.0] * 4}})
         >>> [finding.message for finding in step_without_gradients(sick)]
-        ['@']
+        ['The optimizer steps without gradients: gradients are cleared between backward() and step(), so that every step sees none.']
         >>> list(step_without_gradients(Run.of({"calls.backward": {"0": [1.0] * 4}, "calls.zeroed_after_backward": {"0": [0.0] * 4}})))
         []
 

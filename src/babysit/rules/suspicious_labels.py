@@ -42,7 +42,7 @@ def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
         >>> seen = {"target.min": [1.0] * 40, "target.max": [9.0] * 40, "target.classes_seen": [9.0] * 40}
         >>> sick = Run.of({**seen, "batch.size": {"0": [64.0] * 40}, "loss.train": [2.3] * 40}, facts=facts)
         >>> [finding.message for finding in suspicious_labels(sick)]
-        ['@']
+        ['1 of the 10 classes that the network has outputs for never occurred in 2496 labels (ids seen: 1..9): do the ids start at 1, or is one output too many?']
         >>> seen = {"target.min": [0.0] * 40, "target.max": [9.0] * 40, "target.classes_seen": [10.0] * 40}
         >>> list(suspicious_labels(Run.of({**seen, "batch.size": {"0": [64.0] * 40}, "loss.train": [2.3] * 40}, facts=facts)))
         []

@@ -43,7 +43,7 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
         ...         "start": {"constant": True}} for i in (0, 2)]
         >>> sick = Run.of({"weight.clones": {"0.weight": [1.0] * 6, "2.weight": [1.0] * 6}}, facts={"parameters": net})
         >>> [finding.message for finding in symmetric_units(sick)]
-        ['@']
+        ['The units of 0.weight are copies of one another (100 % of the pairs, expected about 0): the weights started constant, so all units get the same gradient and never part.']
         >>> list(symmetric_units(Run.of({"weight.clones": {"0.weight": [0.0] * 6}}, facts={"parameters": net})))
         []
 

@@ -29,7 +29,7 @@ def target_not_finite(run: Run) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"target.nonfinite": [0.0, 0.03], "loss.train": [1.1, float("nan")]})
         >>> [finding.message for finding in target_not_finite(sick)]
-        ['@']
+        ['The targets hold NaN or infinity: 3 % of them at step 1, which makes the loss NaN.']
         >>> list(target_not_finite(Run.of({"target.nonfinite": [0.0, 0.0], "loss.train": [1.1, 1.0]})))
         []
 

@@ -39,7 +39,7 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
         >>> sick = Run.of({"target.mean": [2.1e5] * 20, "target.std": [9e4] * 20, "loss.train": [5e10] * 20},
         ...               facts={"task": {"kind": "regression"}})
         >>> [finding.message for finding in targets_not_scaled(sick)]
-        ['@']
+        ['The targets have mean 210000 and standard deviation 90000 (expected about 0 and 1): the output starts far from them, and the size of the gradient follows the size of the targets.']
         >>> list(targets_not_scaled(Run.of({"target.mean": [0.0], "target.std": [1.0]}, facts={"task": {"kind": "regression"}})))
         []
 

@@ -35,7 +35,7 @@ def too_few_updates(run: Run, *, least: int = 100, length: int = 4) -> Iterator[
         >>> loss = {"loss.train": [2.3 - 0.01 * step for step in range(40)], "loss.chance": [2.3] * 40}
         >>> sick = Run.of(loss, facts={"epochs": {"length": 1}}, events=[Event(39, "end")])
         >>> [finding.message for finding in too_few_updates(sick)]
-        ['@']
+        ['Only 39 updates were made, and the loss was still falling at the end (2.29 to 1.92): an epoch is only 1 step long.']
         >>> list(too_few_updates(Run.of({"loss.train": [2.3 * 0.9 ** step for step in range(400)]}, events=[Event(399, "end")])))
         []
 

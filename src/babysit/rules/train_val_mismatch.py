@@ -42,7 +42,7 @@ def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> 
         >>> series = {"loss.train": [2.3, 0.9, 0.4, 0.2], "loss.val": [2.9, 3.4, 3.6, 3.9]}
         >>> sick = Run.of({**series, "batch_val.shift": {"0": [4.1, 4.1, 4.1]}, "batch_val.scale": {"0": [3.2] * 3}})
         >>> [finding.message for finding in train_val_mismatch(sick)]
-        ['@']
+        ['Validation inputs differ from training inputs: means by 4.1 standard deviations, spread by a factor 3.2 (expected below 0.707 and about 1), and validation is much worse from the first pass on.']
         >>> list(train_val_mismatch(Run.of({**series, "batch_val.shift": {"0": [0.1]}, "batch_val.scale": {"0": [1.0]}})))
         []
 

@@ -38,7 +38,7 @@ def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"mode.train": [1.0] * 10 + [0.0] * 10}, facts={"loops": {"val": "train.py:40"}})
         >>> [finding.message for finding in training_in_eval_mode(sick)]
-        ['@']
+        ['Training runs in evaluation mode since step 10, after a validation: model.train() is missing.']
         >>> list(training_in_eval_mode(Run.of({"mode.train": [1.0] * 20})))
         []
 

@@ -36,7 +36,7 @@ def underfitting(run: Run, *, low: float = 0.9, gap: float = 0.02, least: int = 
         >>> facts = {"task": {"kind": "classes", "classes": 10}}
         >>> flat = {"loss.train": [2.3] * 20 + [1.4] * 300, "accuracy.train": [0.1] * 20 + [0.5] * 300, "accuracy.val": [0.1] * 20 + [0.5] * 300}
         >>> [finding.message for finding in underfitting(Run.of(flat, facts=facts))]
-        ['@']
+        ['The network underfits: accuracy is 50 % in training and 50 % in validation. There is no gap: a larger network could do better (the loss stays at 1.4).']
         >>> good = {**flat, "accuracy.train": [0.98] * 320, "accuracy.val": [0.97] * 320}
         >>> list(underfitting(Run.of(good, facts=facts)))
         []

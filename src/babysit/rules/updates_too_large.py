@@ -41,7 +41,7 @@ def updates_too_large(run: Run, *, limit: float = 0.1, after: int = 50, wild: fl
     Examples:
         >>> sick = Run.of({"update.ratio": {"0.weight": [0.3] * 80, "2.weight": [0.2] * 80}, "loss.train": [2.5] * 80})
         >>> [finding.message for finding in updates_too_large(sick)]
-        ['@']
+        ['Updates are too large: 100 % of the weight matrices change by more than 10 % of their size at each step (0.weight: 0.3, expected about 0.001).']
         >>> list(updates_too_large(Run.of({"update.ratio": {"0.weight": [2e-3] * 80}, "loss.train": [2.5] * 80})))
         []
 

@@ -41,7 +41,7 @@ def updates_too_small(run: Run, *, limit: float = 1e-5, least: int = 10) -> Iter
     Examples:
         >>> sick = Run.of({"update.ratio": {"0.weight": [3e-7] * 40}, "loss.train": [2.3] * 40})
         >>> [finding.message for finding in updates_too_small(sick)]
-        ['@']
+        ['Updates are tiny: a step changes the weights by 3e-07 of their size (expected about 0.001).']
         >>> list(updates_too_small(Run.of({"update.ratio": {"0.weight": [1e-3] * 40}, "loss.train": [2.3] * 40})))
         []
 

@@ -40,7 +40,7 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"mode.val": [1.0], "norm.moved_in_val": [1.0], "loss.val": [1.9]}, facts={"loops": {"val": "train.py:40"}})
         >>> [finding.message for finding in validation_in_train_mode(sick)]
-        ['@']
+        ["Validation runs in training mode (100 % of the modules that care): batch norm's running statistics take in the validation data."]
         >>> list(validation_in_train_mode(Run.of({"mode.val": [0.0], "norm.moved_in_val": [0.0], "loss.val": [1.9]})))
         []
 

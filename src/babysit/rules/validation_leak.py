@@ -37,7 +37,7 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
 
     Examples:
         >>> [finding.message for finding in validation_leak(Run.of({"batch_val.overlap": {"0": [0.12, 0.35]}}))]
-        ['@']
+        ['35 % of the validation examples were also trained on (expected none), so its score does not speak of new examples.']
         >>> list(validation_leak(Run.of({"batch_val.overlap": {"0": [0.0, 0.0]}})))
         []
 

@@ -43,7 +43,7 @@ def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Examples:
         >>> sick = Run.of({"update.zero": {"0.weight": [1.0] * 4}, "gradient.norm": {"0.weight": [0.3] * 4}, "lr": [1e-12] * 4})
         >>> [finding.message for finding in weights_unchanged(sick)]
-        ['@']
+        ['1 of 1 parameters do not change by a single bit, though they have gradients: 0.weight; the learning rate is 1e-12.']
         >>> list(weights_unchanged(Run.of({"update.zero": {"0.weight": [0.0] * 4}, "gradient.norm": {"0.weight": [0.3] * 4}})))
         []
 

@@ -43,7 +43,7 @@ def wrong_axis(run: Run) -> Iterator[Finding]:
     Examples:
         >>> facts = {"modules": [{"name": "lstm", "kind": "LSTM", "batch_axis": 1, "shape_in": [32, 12, 8]}]}
         >>> [finding.message for finding in wrong_axis(Run.of({"batch.size": {"0": [32.0] * 3}}, facts=facts))]
-        ['@']
+        ['lstm (LSTM) takes axis 1 for the batch, but gets (32, 12, 8): the batch of 32 is on axis 0. It runs through the examples as if they were time.']
         >>> facts["modules"][0]["batch_axis"] = 0
         >>> list(wrong_axis(Run.of({"batch.size": {"0": [32.0] * 3}}, facts=facts)))
         []
