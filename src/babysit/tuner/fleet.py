@@ -1,22 +1,217 @@
-"""A fleet: many trials at once in one process."""
+"""A fleet: many trials at once in one process, by whichever engine a measurement says is the fastest.
+
+* batched: our own kernels over stacks (linear, activation, dropout, batch norm);
+* vmap: any plain module, through `torch.func`;
+* solo: one by one.
+
+Each runs in as many threads as there are cores, one PyTorch thread each: kernels let go of Python's lock, and nothing
+waits for a second OpenMP thread on a busy machine.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
+import queue
+import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
+import torch
+
+from ..errors import BabysitError, RecipeError, did_you_mean
+from .cohort import Cohort, Stacked
 from .job import Job, Outcome, Train
+from .probe import Choice, choose
+from .result import cores
+from .work import Work
+
+if TYPE_CHECKING:
+    from .design import Design
+
+ENGINES = ("auto", "batched", "vmap", "solo")
 
 
 class Fleet:
-    """In this process."""
+    """An executor in this process.
 
-    def __init__(self, engine: str = "auto", threads: int | None = None) -> None:
+    Args:
+        engine: "auto" measures; "batched", "vmap", "solo" are taken where they can be.
+        threads: by default one per core; 1 on a GPU.
+        width: the most lanes of a cohort; by default what was measured as the best.
+
+    Attributes:
+        deadline: of `time.monotonic`: no epoch begins after it.
+        notes: what was chosen and why, in sentences.
+    """
+
+    def __init__(self, engine: str = "auto", threads: int | None = None, width: int | None = None) -> None:
+        if engine not in ENGINES:
+            raise RecipeError(f"engine has no {engine!r}{did_you_mean(engine, ENGINES)}")
+        self.engine, self.threads, self.width = engine, threads, width
         self.deadline: float | None = None
         self.notes: list[str] = []
+        self._choices: dict[Any, Choice] = {}
+        self._stop = threading.Event()
 
     def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        for job in jobs:
-            yield train(job)
+        """Outcomes as lanes end; a training that is no `Work` goes one by one."""
+        if not isinstance(train, Work):
+            for job in jobs:
+                if self._over():
+                    return
+                yield train(job)
+            return
+        cohorts = self._cohorts(train, list(jobs))
+        yield from self._run(train, cohorts)
 
     def close(self) -> None:
-        pass
+        self._stop.set()
+
+    def _over(self) -> bool:
+        return self._stop.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
+
+    # which trials go together
+
+    def _cohorts(self, work: Work, jobs: list[Job]) -> list[tuple[Choice, Design | None, deque[Job]]]:
+        """Jobs by design, cut so that all threads have something to do, longest first."""
+        groups: dict[Any, list[Job]] = {}
+        designs: dict[Any, Design] = {}
+        for job in jobs:
+            found = work.design(job)
+            fold = work.fold(work.recipe_of(job), job.fold)
+            key = (found.key, len(fold.y), len(fold.val_y))
+            designs.setdefault(key, found)
+            groups.setdefault(key, []).append(job)
+        threads = self._threads(work)
+        cohorts: list[tuple[Choice, Design | None, deque[Job]]] = []
+        for key, mine in groups.items():
+            choice = self._choice(work, key, designs[key], mine)
+            mine.sort(key=lambda job: (job.state.epoch if job.state else 0, job.fold, job.seed))
+            width = 1 if choice.engine == "solo" else self.width or choice.width
+            parts = max(1, math.ceil(len(mine) / width))
+            if threads > 1 and parts == 1 and len(mine) >= 2 * threads and len(mine) * threads > choice.width:
+                parts = threads
+            size = math.ceil(len(mine) / parts)
+            for start in range(0, len(mine), size):
+                cohorts.append((choice, designs[key], deque(mine[start : start + size])))
+        cohorts.sort(key=lambda one: -one[0].seconds * len(one[2]))
+        return cohorts
+
+    def _choice(self, work: Work, key: Any, found: Design, jobs: list[Job]) -> Choice:
+        if key not in self._choices:
+            choice = choose(work, found, jobs[0], self.engine, len(jobs))
+            self._choices[key] = choice
+            if choice.why and choice.why not in self.notes:
+                self.notes.append(choice.why)
+        return self._choices[key]
+
+    def _threads(self, work: Work) -> int:
+        return 1 if work.device.type != "cpu" else max(1, self.threads or cores())
+
+    # running
+
+    def _run(self, work: Work, cohorts: list[tuple[Choice, Design | None, deque[Job]]]) -> Iterator[Outcome]:
+        threads = min(self._threads(work), len(cohorts))
+        todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for cohort in cohorts:
+            todo.put(cohort)
+        self._stop = threading.Event()
+        if threads <= 1:
+            with _one_thread(work):
+                while not todo.empty() and not self._over():
+                    yield from self._cohort(work, *todo.get())
+            return
+        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        workers = [
+            threading.Thread(target=self._work, args=(work, todo, done), name=f"babysit-fleet-{n}", daemon=True)
+            for n in range(threads)
+        ]
+        for worker in workers:
+            worker.start()
+        left = threads
+        try:
+            while left:
+                came = done.get()
+                if came is None:
+                    left -= 1
+                elif isinstance(came, BaseException):
+                    raise came
+                else:
+                    yield came
+        finally:
+            self._stop.set()
+            for worker in workers:
+                worker.join()
+
+    def _work(self, work: Work, todo: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]) -> None:
+        """A thread: cohort after cohort."""
+        try:
+            with _one_thread(work):
+                while not self._over():
+                    with contextlib.suppress(queue.Empty):
+                        for outcome in self._cohort(work, *todo.get_nowait()):
+                            done.put(outcome)
+                        continue
+                    break
+        except BaseException as error:
+            self._stop.set()
+            done.put(error)
+        finally:
+            done.put(None)
+
+    def _cohort(self, work: Work, choice: Choice, found: Design | None, jobs: deque[Job]) -> Iterator[Outcome]:
+        if choice.engine == "solo" or found is None:
+            while jobs and not self._over():
+                yield _alone(work, jobs.popleft(), self._over)
+            return
+        width = self.width or choice.width
+        waiting = deque(jobs)
+        ended: set[tuple[int, int, int]] = set()
+        while True:
+            try:
+                cohort = Cohort(work, choice.program(), width, self._over)
+                for outcome in cohort.run(deque(job for job in waiting if job.key not in ended)):
+                    ended.add(outcome.job.key)
+                    yield outcome
+                return
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                if width == 1:
+                    raise
+                width = max(1, width // 2)
+                choice.width = width
+                self.notes.append(f"memory was short ({type(error).__name__}): going on with {width} lanes at once")
+                if work.device.type == "cuda":
+                    torch.cuda.empty_cache()
+
+
+def _alone(work: Work, job: Job, over: Any) -> Outcome:
+    from .solo import train
+
+    try:
+        return train(work, job, over)
+    except (BabysitError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        return Outcome(job.told(), broken=f"{type(error).__name__}: {error}", failed=True)
+
+
+class _one_thread:
+    """PyTorch's own threads down to one here, numbers too small to matter flushed to 0; as before afterwards."""
+
+    def __init__(self, work: Work) -> None:
+        self._here = work.device.type == "cpu"
+
+    def __enter__(self) -> None:
+        if self._here:
+            self._threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error: object) -> None:
+        if self._here:
+            torch.set_num_threads(self._threads)
+
+
+__all__ = ["ENGINES", "Fleet", "Stacked"]

@@ -41,6 +41,7 @@ class Noise:
     """
 
     def __init__(self, seed: int, epoch: int, layer: int, device: torch.device | None = None) -> None:
+        self.key = (seed, epoch, layer)
         mixed = (seed * 1_000_003 + 4) % (1 << 40)
         self._generator = torch.Generator().manual_seed((mixed * 1009 + epoch) * 257 + layer)
         self._device = device

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 EVALUATE = 1024
 
 
-def train(work: Work, job: Job) -> Outcome:
-    """Train one job from where it stands to its epoch."""
+def train(work: Work, job: Job, over: Callable[[], bool] = lambda: False) -> Outcome:
+    """Train one job from where it stands to its epoch, or until it is `over`."""
     lane = Solo(work, job)
     began = time.perf_counter()
     outcome = Outcome(job.told())
-    while lane.epoch < job.until and not outcome.broken:
+    while lane.epoch < job.until and not outcome.broken and not over():
         lane.pass_over()
         outcome.broken = broken(lane.costs, lane.first)
     outcome.costs, outcome.losses, outcome.scores, outcome.first = lane.costs, lane.losses, lane.scores, lane.first

@@ -16,6 +16,7 @@ from ..errors import BabysitError, DataError, RecipeError
 from ..record import Recipe
 from ..trainer.criterion import name_of
 from ..trainer.prepared import Prepared, device_of, prepare
+from .design import Design, design
 from .job import Job, Outcome
 
 FIELDS = tuple(spec.name for spec in fields(Recipe))
@@ -93,15 +94,24 @@ class Work:
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._folds: dict[tuple[Any, ...], Fold] = {}
         self._built: dict[tuple[Any, ...], nn.Module] = {}
+        self._recipes: dict[tuple[Any, ...], Recipe] = {}
+        self._designs: dict[tuple[int, Recipe], Design] = {}
         self.ignored: set[str] = set()
 
     # what a trial is
 
     def recipe_of(self, job: Job) -> Recipe:
         """The base edited by what of a trial's params are fields of a recipe."""
-        known = {name: value for name, value in job.params.items() if name in FIELDS}
-        recipe = self.recipe.edit({**known, "epochs": job.epochs})
-        return recipe.edit(seed=recipe.seed + job.seed) if job.seed else recipe
+        key = (tuple(job.params.items()), job.epochs, job.seed)
+        found = self._recipes.get(key)
+        if found is None:
+            known = {name: value for name, value in job.params.items() if name in FIELDS}
+            found = self.recipe.edit({**known, "epochs": job.epochs})
+            found = found.edit(seed=found.seed + job.seed) if job.seed else found
+            if len(self._recipes) > 4096:
+                self._recipes.clear()
+            self._recipes[key] = found
+        return found
 
     def fold(self, recipe: Recipe, number: int) -> Fold:
         """The examples of a fold, preprocessed as the recipe says (statistics from its training part alone)."""
@@ -133,6 +143,18 @@ class Work:
                 torch.manual_seed(initial(recipe.seed))
                 self._built[key] = self.prepared(recipe, 0).network(recipe).network
         return self._built[key]
+
+    def design(self, job: Job) -> Design:
+        """The trial's network as a fleet sees it."""
+        recipe = self.recipe_of(job)
+        module = self.network(job)
+        known = self._designs.get((id(module), recipe))
+        if known is None:
+            known = design(module, recipe, self.model is not None)
+            if len(self._designs) > 4096:
+                self._designs.clear()
+            self._designs[id(module), recipe] = known
+        return known
 
     def _own(self, job: Job, recipe: Recipe) -> nn.Module:
         assert self.model is not None

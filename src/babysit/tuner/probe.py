@@ -1,0 +1,195 @@
+"""Which engine is the fastest here, by measuring some steps of each that can be."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+from .batched import Space
+from .cohort import Cohort, Stacked
+from .design import Design
+from .job import Job
+from .stack import recognise
+
+if TYPE_CHECKING:
+    from .work import Work
+
+CACHE = 1 << 19
+"""Bytes of one layer's values of all lanes that still lie in a core's cache."""
+MOST = {"cpu": 64, "cuda": 1024}
+"""Lanes of one cohort at most."""
+STEPS = 3
+
+
+@dataclass
+class Choice:
+    """An engine for a design.
+
+    Attributes:
+        engine: "batched", "vmap", "solo".
+        width: lanes at once.
+        program: makes what a cohort runs (one for each thread).
+        seconds: that one lane's step takes.
+        why: one sentence for people.
+    """
+
+    engine: str
+    width: int
+    program: Callable[[], Any]
+    seconds: float
+    why: str = ""
+
+
+def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choice:
+    """Measure and choose.
+
+    Raises:
+        TrainingError: an engine was asked for that can't train this network.
+    """
+    recipe = work.recipe_of(job)
+    fold = work.fold(recipe, job.fold)
+    example = fold.x[:2]
+    batch = min(recipe.batch, len(fold.y))
+    layers = None
+    if asked in ("auto", "batched"):
+        layers = recognise(copy.deepcopy(found.module), example)
+    options: dict[str, Choice] = {}
+    troubles: list[str] = []
+    width = wide(found.module, batch, work.device.type)
+    if layers is not None:
+        made = lambda: Stacked(layers, found.module, Space(work.device))  # noqa: E731
+        options["batched"] = Choice("batched", width, made, math.nan)
+    elif asked == "batched":
+        raise TrainingError(
+            "engine=batched needs a stack of linear layers, activations, dropout and batch norm; use auto"
+        )
+    if asked == "vmap" or (asked == "auto" and layers is None):
+        trouble = _vmap(work, found, example, width, options)
+        if trouble and asked == "vmap":
+            raise TrainingError(f"engine=vmap can't train this network: {trouble}; use auto")
+        troubles.extend([trouble] if trouble else [])
+    if asked == "solo" or (asked == "auto" and (layers is None or not options)):
+        options["solo"] = Choice("solo", 1, lambda: None, math.nan)
+    if asked == "auto" and layers is not None:
+        options["solo"] = Choice("solo", 1, lambda: None, math.nan)
+    for choice in list(options.values()):
+        try:
+            choice.seconds = _measure(work, found, job, choice, lanes, batch)
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or len(options) == 1:
+                raise
+            del options[choice.engine]
+            troubles.append(f"vmap can't take this network ({str(error).splitlines()[0][:120]})")
+    best = min(options.values(), key=lambda choice: choice.seconds)
+    best.why = _why(found, best, options, troubles)
+    return best
+
+
+def wide(module: nn.Module, batch: int, device: str) -> int:
+    """Lanes whose values still lie in the cache, by the widest layer."""
+    if device != "cpu":
+        return MOST["cuda"]
+    units = max([len(one) for one in module.parameters() if one.ndim >= 2] or [1])
+    each = units * batch * 4
+    return int(min(MOST["cpu"], max(4, CACHE // each)))
+
+
+def _vmap(work: Work, found: Design, example: Tensor, width: int, options: dict[str, Choice]) -> str:
+    from .vmapped import Vmapped
+
+    try:
+        Vmapped(found.module, example, work.loss, work.classes)
+    except ValueError as error:
+        return str(error)
+    made = lambda: Vmapped(found.module, example, work.loss, work.classes)  # noqa: E731
+    options["vmap"] = Choice("vmap", width, made, math.nan)
+    return ""
+
+
+def _measure(work: Work, found: Design, job: Job, choice: Choice, lanes: int, batch: int) -> float:
+    """Seconds of one lane's step."""
+    if choice.engine == "solo":
+        return _measure_solo(work, found, job, batch)
+    width = min(choice.width, lanes)
+    if choice.engine == "vmap" and work.device.type == "cpu":
+        width = min(width, 8)
+    cohort = Cohort(work, choice.program(), width)
+    one = replace(job, state=None)
+    short = _Short(work, one, batch, STEPS)
+    return short.seconds(cohort, width)
+
+
+class _Short:
+    """A few steps of a cohort, on the first examples."""
+
+    def __init__(self, work: Work, job: Job, batch: int, steps: int) -> None:
+        self.work, self.job, self.batch, self.steps = work, job, batch, steps
+
+    def seconds(self, cohort: Cohort, width: int) -> float:
+        import numpy as np
+
+        from .batched import Group
+        from .cohort import Lane
+        from .noise import Noise
+
+        lanes = [Lane(self.work, replace(self.job, trial=-1 - n)) for n in range(width)]
+        cohort._seat(lanes)
+        fold = lanes[0].fold
+        groups = [Group(0, width)]
+        targets = cohort._targets([fold.y[: self.batch]], groups)
+        cohort.update.numbers(
+            np.full((self.steps + 1, width), 1e-6), np.zeros(width), cohort.momentum, cohort.decay, cohort.clip
+        )
+        noises = [[Noise(0, 1, index, cohort._place)] for index in range(len(cohort.rates))]
+        times = []
+        with torch.no_grad():
+            for number in range(self.steps + 1):
+                began = time.perf_counter()
+                cohort.program.train_step([fold.x[: self.batch]], targets, groups, noises)
+                cohort.update.step(number)
+                if self.work.device.type == "cuda":
+                    torch.cuda.synchronize()
+                times.append(time.perf_counter() - began)
+        return min(times[1:]) / width
+
+
+def _measure_solo(work: Work, found: Design, job: Job, batch: int) -> float:
+    """A step's forward and backward alone: less than what one by one really costs (the first use of `torch.optim`
+    takes a second, so it isn't touched before it is chosen)."""
+    recipe = work.recipe_of(job)
+    fold = work.fold(recipe, job.fold)
+    module = copy.deepcopy(found.module).requires_grad_(True).train()
+    from ..trainer.criterion import criterion
+
+    loss_of = criterion(recipe, work.task)
+    times = []
+    state = torch.get_rng_state()
+    for _ in range(STEPS + 1):
+        began = time.perf_counter()
+        loss_of(module(fold.x[:batch]), fold.y[:batch]).backward()
+        if work.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    torch.set_rng_state(state)
+    return min(times[1:])
+
+
+def _why(found: Design, best: Choice, options: dict[str, Choice], troubles: list[str]) -> str:
+    told = {
+        "batched": f"batched, {best.width} networks at once",
+        "vmap": f"vmap, {best.width} networks at once",
+        "solo": "one by one",
+    }
+    times = ", ".join(f"{name} {choice.seconds * 1e6:.0f} µs" for name, choice in sorted(options.items()))
+    count = sum(one.numel() for one in found.module.parameters())
+    rule = found.key[0][0]
+    note = f"{count:,} parameters with {rule}: {told[best.engine]} ({times} a step and network)"
+    return note + (f"; {'; '.join(troubles)}" if troubles else "")
