@@ -66,7 +66,7 @@ class Attempt:
         score: higher is better; NaN when there was none to take.
         kind: what the score is, in words.
         idle: fields of the edit that met nothing to change.
-        failed: the program's own error, in a line; "" when it ran.
+        failed: the program's own error, in a line; "" when it ran. `traceback` is the whole of it.
         ended: "end", "steps", "time", "lost" or "failed".
     """
 
@@ -77,6 +77,7 @@ class Attempt:
     curve: list[tuple[int, float]] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
     failed: str = ""
+    traceback: str = ""
     ended: str = ""
     wrote: list[str] = field(default_factory=list)
 
@@ -90,6 +91,7 @@ def run_all(
     program: Program, orders: Iterable[Order], *, jobs: int = 2, until: float = math.inf
 ) -> Iterator[tuple[Order, Attempt]]:
     """Run orders side by side, each in a fork; yields each as it ends. None is begun after `until` (monotonic time)."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)  # its first use loads a second's worth of code
     waiting = list(orders)[::-1]
     running: dict[int, tuple[Order, int, float]] = {}
     heard: dict[int, bytes] = {}
@@ -200,6 +202,7 @@ def perform(program: Program, order: Order) -> Attempt:
                     found.failed, found.ended = f"it exited with {exit.code}", "failed"
             except BaseException as error:
                 found.failed, found.ended = _last_line(error), "failed"
+                found.traceback = _own_traceback(error)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             found.idle = edit.idle if edit is not None else []
@@ -235,6 +238,15 @@ def _last_line(error: BaseException) -> str:
     own = [f for f in place if "babysit" not in f.filename and "importlib" not in f.filename]
     where = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{where}".strip()[:300]
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The traceback as Python prints it, without our own frames at its top."""
+    lines = traceback.TracebackException.from_exception(error)
+    lines.stack = traceback.StackSummary.from_list(
+        [frame for frame in lines.stack if f"{os.sep}babysit{os.sep}" not in frame.filename]
+    )
+    return "".join(lines.format())
 
 
 def _note_writes() -> list[str]:

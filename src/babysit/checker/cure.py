@@ -26,6 +26,7 @@ from ..record.store import read
 from . import source
 from .attempt import Attempt, Order, Program, run_all
 from .plan import Candidate, candidates, general, pairs
+from .program import Script
 from .proof import SEEDS, SMALLEST_GAIN, Comparison, compare, mean, sd
 
 TIMES = 10
@@ -80,7 +81,7 @@ class Cure:
         diff: the source change of the best proven try, where it can be written without guessing.
         notes: what the user should know: side effects, why nothing could be judged.
         kind: what the score is, "validation accuracy" for one.
-        failed: the program's own error when it didn't run.
+        failed: the program's own error when it didn't run, `traceback` the whole of it.
     """
 
     status: str
@@ -92,6 +93,7 @@ class Cure:
     notes: list[str] = field(default_factory=list)
     reason: str = ""
     failed: str = ""
+    traceback: str = ""
     seconds: float = 0.0
 
     @property
@@ -134,24 +136,45 @@ class _Work:
 
 
 def cure(
-    program: Program,
+    train: Script | str | Path | Callable[[], Any],
     *,
-    time_limit: float | None = None,
+    time: float | None = None,
     steps: int | None = None,
     jobs: int | None = None,
-    path: Path | None = None,
     tell: Tell = lambda text: None,
 ) -> Cure:
     """Find what is wrong with a program that trains, and prove a remedy.
 
+    The program is run many times, each time in a process forked from this one.
+
     Args:
-        program: runs the whole training (`checker.program.Script`, or any function wrapped by `babysit.cure`).
-        time_limit: seconds for everything; ten times the program's own by default, at least 30.
+        train: a script's path, or a function without arguments that builds its model and trains it.
+        time: seconds for everything; ten times the program's own by default, at least 30.
         steps: optimizer steps of each run at most.
         jobs: runs side by side; the cores by default.
-        path: the user's file, for the source change.
         tell: called with a line about what is being done.
+
+    Raises:
+        RecipeError: no such script, or it is not Python.
     """
+    program = _program(train)
+    path = Path(program.path) if isinstance(program, Script) and not program.module else None
+    return _cure(program, time, steps, jobs, path, tell)
+
+
+def _program(train: Script | str | Path | Callable[[], Any]) -> Program:
+    if isinstance(train, str | Path):
+        train = Script(str(train))
+    if isinstance(train, Script):
+        train.check()
+        train.warm()
+        return train
+    return lambda rewrite: train()
+
+
+def _cure(
+    program: Program, time_limit: float | None, steps: int | None, jobs: int | None, path: Path | None, tell: Tell
+) -> Cure:
     began = time.monotonic()
     jobs = jobs or max(1, os.cpu_count() or 1)
     hard = began + (time_limit or 3600.0)
@@ -221,7 +244,7 @@ def _could_not_run(first: Attempt, seconds: float) -> Cure:
         why = "it made no optimizer step within its time: give more with --time"
     else:
         why = "it ended without one optimizer step: it does not train"
-    return Cure("unknown", reason=why, failed=first.failed, seconds=seconds)
+    return Cure("unknown", reason=why, failed=first.failed, traceback=first.traceback, seconds=seconds)
 
 
 def _again(work: _Work) -> float:

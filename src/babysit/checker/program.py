@@ -8,7 +8,9 @@ import importlib
 import importlib.util
 import os
 import runpy
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,16 @@ from typing import Any
 
 from ..errors import RecipeError
 
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache"
+)
+
 
 @dataclass(frozen=True)
 class Script:
     """A script as `python SCRIPT ARGS…` (or `python -m MODULE ARGS…`) would run it.
+
+    With `sandbox` it runs in a copy of the working folder that is thrown away afterwards.
 
     Raises:
         RecipeError: no such file, or it is not Python.
@@ -28,6 +36,7 @@ class Script:
     path: str
     arguments: Sequence[str] = ()
     module: bool = False
+    sandbox: bool = False
 
     def check(self) -> None:
         """Is it there, and is it Python?"""
@@ -58,6 +67,15 @@ class Script:
 
     def __call__(self, rewrite: Callable[[Any], Any] | None = None) -> None:
         """Run it here, as `__main__`."""
+        if self.sandbox:
+            with tempfile.TemporaryDirectory(prefix="babysit-sandbox-", ignore_cleanup_errors=True) as folder:
+                shutil.copytree(".", folder, symlinks=True, dirs_exist_ok=True, ignore=_LEFT_OUT)
+                os.chdir(folder)
+                self._run(rewrite)
+        else:
+            self._run(rewrite)
+
+    def _run(self, rewrite: Callable[[Any], Any] | None) -> None:
         sys.argv = [self.path, *self.arguments]
         if self.module:
             sys.path.insert(0, os.getcwd())
