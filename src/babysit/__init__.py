@@ -19,6 +19,7 @@ _PUBLIC = {
     "Finding": "record",
     "BabysitError": "errors",
     "train": "trainer",
+    "diagnose": "doctor",
     "fit": "trainer",
     "predict": "trainer",
     "load_model": "trainer",

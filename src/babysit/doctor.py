@@ -165,7 +165,8 @@ def judge(found: Sequence[Finding], rules: Sequence[Rule], run: Run) -> list[Fin
     found = [_protected(one, now) for one in found]
     found = sorted(found, key=lambda one: (family.get(one.id, len(FAMILIES)), -one.confidence))
     causes: dict[int, int] = {}
-    for effect, one in enumerate(found):
+    for effect in reversed(range(len(found))):  # the latest in the causal order first: a ring opens at its earliest
+        one = found[effect]
         able = [cause for cause, other in enumerate(found) if _explains(other, one, family, run)]
         for cause in sorted(able, key=lambda index: (-_likelihood(found[index]), index)):
             if not _leads_back(causes, cause, effect):

@@ -14,7 +14,8 @@ from ..record import Run, Series
 
 READS = (
     "loss.train", "loss.criterion", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
-    "target.entropy", "fact:task", "fact:modules", "fact:optimizers", "event:end",
+    "target.entropy", "target.std", "event:end",
+    "fact:task", "fact:modules", "fact:optimizers", "fact:parameters", "fact:criteria", "fact:loops",
 )  # fmt: skip
 """What `progress` rests on: every graded rule reads these too."""
 

@@ -56,7 +56,7 @@ def learning_rate_too_high(run: Run, *, times: float = 3.0, moved: float = 0.03)
         return
     if (
         kind_of_loss(run) not in (*NOT_NEGATIVE, "nll", "")
-        or float(np.nanmin(loss.values[np.isfinite(loss.values)], initial=0.0)) < 0
+        or float(np.min(loss.values[np.isfinite(loss.values)], initial=0.0)) < 0
     ):
         return
     ratios = list(update_ratios(run).values())
@@ -86,7 +86,7 @@ Said = tuple[str, float, int, float, float] | None
 
 def _reference(now: Progress) -> float:
     """What the loss must be compared with: the larger of where it began and what a constant guess costs."""
-    return float(np.nanmax([now.first, now.chance if now.chance > 0 else now.first]))
+    return max(now.first, now.chance) if now.chance > 0 else now.first
 
 
 def _diverged(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:

@@ -125,7 +125,7 @@ def _inside(run: Run, least: int, examples: int) -> bool:
     low, high = run.series("output.min").values, run.series("output.max").values
     if len(low) < least or len(high) < least or len(low) * run.last("batch.size", "0", 1.0) < examples:
         return False
-    return bool((low >= 0).all() and (high <= 1).all() and float(np.nanmax(high) - np.nanmin(low)) > 1e-6)
+    return bool((low >= 0).all() and (high <= 1).all() and float(np.fmax.reduce(high) - np.fmin.reduce(low)) > 1e-6)
 
 
 def _last_is(run: Run, *names: str) -> bool:

@@ -11,7 +11,7 @@ from ._network import source
 from ._remedies import ORDER
 
 
-@rule("calls.without_step", "fact:loops", family="calls", explains=EVERYTHING)
+@rule("calls.without_step", "calls.backward", "event:end", "fact:loops", family="calls", explains=EVERYTHING)
 def optimizer_never_steps(run: Run, *, least: int = 10) -> Iterator[Finding]:
     """The gradients are computed, but the optimizer never steps.
 
@@ -35,7 +35,7 @@ def optimizer_never_steps(run: Run, *, least: int = 10) -> Iterator[Finding]:
         An exact fact of the order of calls.
     """
     series = run.series("calls.without_step")
-    if not len(series) or series.last < least or run.has("calls.backward"):
+    if not len(series) or not least <= series.last < float("inf") or run.has("calls.backward"):
         return
     sure = series.last >= 4 * least or bool(run.events_of("end"))
     yield found(

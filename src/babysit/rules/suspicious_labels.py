@@ -9,7 +9,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._network import criterion, kind_of_loss
-from ._progress import progress
+from ._progress import READS, progress
 from ._remedies import advice
 from ._words import number, percent
 
@@ -18,8 +18,8 @@ REMAP = advice("Count the classes from 0 without gaps", "labels = torch.unique(l
 
 
 @rule(
-    "target.min", "target.max", "target.classes_seen", "loss.example_outliers", "accuracy.train", "batch.size",
-    "fact:task", "fact:criteria", "loss.train", family="labels", explains=("initial-loss-off", "underfitting"),
+    "target.min", "target.max", "target.classes_seen", "loss.example_outliers", "batch.size", *READS,
+    family="labels", explains=("initial-loss-off", "underfitting"),
 )  # fmt: skip
 def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
     """Labels look wrong: ids that can't be, classes that never occur, or a few examples that are never learned.

@@ -16,7 +16,7 @@ from ._words import number
 
 
 @rule(
-    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "accuracy.val", "accuracy.train", "batch.size", "event:val",
+    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "event:val",
     family="data", explains=("overfitting", "batchnorm-train-eval-gap"),
 )  # fmt: skip
 def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> Iterator[Finding]:
@@ -80,9 +80,10 @@ def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> 
 def _chance(run: Run) -> float:
     """Standard error of a difference of means, from the sizes of the two samples; 100 each where unknown."""
     sizes = [float(event.detail.get("examples", 0)) for event in run.events_of("val")]
-    val = max(sizes, default=0) or 100.0
+    val = max(sizes, default=0.0)
+    val = val if val > 0 else 100.0
     batch = recent(run, "batch.size", 20)
-    train = max(batch.values(), default=10.0) * max(10, len(run.series("loss.train")))
+    train = max(10.0, max(batch.values(), default=10.0) * max(10, len(run.series("loss.train"))))
     return math.sqrt(1 / val + 1 / train)
 
 

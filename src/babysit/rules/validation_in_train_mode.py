@@ -50,7 +50,7 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
     mode = run.series("mode.val")
     if not len(mode) or not (run.has("loss.val") or run.has("accuracy.val") or run.has("r2.val")):
         return
-    share, moved = float(np.nanmax(mode.values)), run.last("norm.moved_in_val", "", 0.0) > 0
+    share, moved = float(np.fmax.reduce(mode.values)), run.last("norm.moved_in_val", "", 0.0) > 0
     if not share > 0:
         return
     whole = mode.last > 0.5 or moved

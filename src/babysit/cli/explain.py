@@ -1,0 +1,98 @@
+"""`babysit explain NAME`: the page of a finding."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("explain")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(name: str | None, as_json: bool) -> None:
+    """Print the page of the finding NAME: why it matters, what causes it, what it is mistaken for. Without NAME, list all."""
+    pages = _pages()
+    if name is None:
+        _list(pages, as_json)
+        return
+    known = name.strip().lower().replace("_", "-").replace(" ", "-")
+    if known not in pages:
+        from ..errors import BabysitError, did_you_mean
+
+        raise BabysitError(f"there is no finding {name!r}{did_you_mean(known, pages)}")
+    page = pages[known]
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"schema": 1, "name": known, "family": page[0], "page": page[1]}))
+    else:
+        _print(known, page[1])
+
+
+def _pages() -> dict[str, tuple[str, str]]:
+    """(family, page) of every rule and, where a check names a disease that no rule does, of that check."""
+    from ..checks import Check
+    from ..doctor import all_rules
+    from ..registry import members
+
+    pages = {rule.name: (rule.family, rule.page) for rule in all_rules()}
+    for name, check in members("babysit.checks", Check).items():
+        pages.setdefault(name, ("check", getattr(check, "page", "")))
+    return pages
+
+
+def _list(pages: dict[str, tuple[str, str]], as_json: bool) -> None:
+    if as_json:
+        import json
+
+        rows = [
+            {"name": name, "family": family, "title": page.partition("\n")[0]} for name, (family, page) in pages.items()
+        ]
+        click.echo(json.dumps({"schema": 1, "findings": rows}))
+        return
+    import sys
+
+    from rich.text import Text
+
+    from ..rules import FAMILIES
+    from ..views.terminal.judgement import console
+
+    out = console(sys.stdout)
+    width = max(map(len, pages))
+    for family in dict.fromkeys([*FAMILIES, *(family for family, _ in pages.values())]):
+        rows = [(name, page.partition("\n")[0]) for name, (where, page) in pages.items() if where == family]
+        if rows:
+            out.print(Text(HEADINGS.get(family, family), "bold"))
+        for name, title in rows:
+            line = Text.assemble("  ", (f"{name:<{width}}  ", "cyan"), title)
+            out.print(line, overflow="ellipsis" if out.is_terminal else "ignore", no_wrap=True, crop=out.is_terminal)
+
+
+HEADINGS = {
+    "data": "The data", "forward": "The forward pass", "calls": "The order of calls and modes", "coverage": "What is trained at all",
+    "loss": "The loss", "labels": "The labels", "init": "Scale and start", "rate": "The learning rate and the optimizer",
+    "regularization": "Regularization and batch norm", "generalization": "Generalization", "symptom": "Symptoms", "check": "Asked before training",
+}  # fmt: skip
+
+
+def _print(name: str, page: str) -> None:
+    """The page with its headings set off; as it is when piped."""
+    import re
+    import sys
+
+    from rich.text import Text
+
+    from ..views.terminal.judgement import console
+
+    out = console(sys.stdout)
+    if not out.is_terminal:
+        click.echo(f"{name}\n\n{page}")
+        return
+    out.print(Text(name, "bold cyan"))
+    for number, line in enumerate(page.splitlines()):
+        heading = re.match(r"([A-Z][a-z ]+):(?= |$)", line)
+        if number == 0:
+            out.print(Text(line, "bold"))
+        elif heading:
+            out.print(Text.assemble((heading.group(0), "bold"), line[heading.end() :]))
+        else:
+            out.print(Text(line, "dim" if line.lstrip().startswith((">>>", "...")) else ""))
