@@ -40,7 +40,7 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
 
     from ..trainer import Interrupted, train
     from ..trainer.budget import seconds_of
-    from ..trainer.whole import result
+    from ..trainer.words import result
     from ._tell import Teller
 
     seconds = seconds_of(options["time"])

@@ -6,14 +6,16 @@
 
 What is where: `whole` the steps in order · `loop` one training · `prepared` its data · `network` what is
 saved · `criterion` `optimizer` `schedule` what a recipe's words mean · `brief` short trainings for the checks ·
-`folder` `checkpoint` `saved` what lies on disk · `final` `interval` the one test · `budget` `defaults` `show`.
+`folder` `checkpoint` `saved` what lies on disk · `final` `interval` the one test · `stopping` ·
+`budget` `defaults` · `show` `words` what is told · `seam` the search that can be handed in.
 """
 
 from .loop import Epoch, Training, fit
 from .onnx import export_onnx
 from .prepared import Prepared, device_of, prepare
 from .saved import Predictions, load_model, predict
-from .whole import Interrupted, train
+from .stopping import Interrupted
+from .whole import train
 
 __all__ = [
     "Epoch", "Interrupted", "Predictions", "Prepared", "Training", "device_of", "export_onnx", "fit", "load_model",

@@ -29,7 +29,7 @@ def settle(recipe: Recipe, split: Split, given: Collection[str]) -> Recipe:
     """The recipe with what wasn't `given` fitted to the number and kind of the examples.
 
     * batch: an eighth of the training examples or fewer, between 8 and 64, so that small sets see many steps;
-    * images of 8 x 8 and more: a convnet of 32 channels with batch norm, lr 3e-3 and some dropout;
+    * images of 8 x 8 and more: a convnet of 32 channels (16 below 16 x 16) with batch norm, lr 3e-3 and some dropout;
     * everything else: dropout 0.3, as small tables are learned by heart within seconds;
     * epochs: so many that there are about 1,500 steps, at least 30 (20 for images), at most 200.
     """
@@ -39,7 +39,8 @@ def settle(recipe: Recipe, split: Split, given: Collection[str]) -> Recipe:
     if image:
         edit["model"] = "convnet"
     if model_name(recipe.edit({**edit, **_kept(recipe, given)}), split.shape) in ("convnet", "resnet"):
-        edit |= {"width": 32, "norm": "batch", "dropout": 0.2, "lr": 3e-3}
+        small = image and min(split.shape[1:]) < 16
+        edit |= {"width": 16 if small else 32, "norm": "batch", "dropout": 0.2, "lr": 3e-3}
     elif recipe.model in ("auto", "mlp"):
         edit["dropout"] = 0.3
     steps = max(1, count // int(recipe.batch if "batch" in given else edit["batch"]))

@@ -27,6 +27,7 @@ from .saved import FILE as MODEL
 PLAN = "plan.json"
 CHECKPOINT = "checkpoint.safetensors"
 REPORT = "report.html"
+SEARCH = "search"
 
 
 @dataclass

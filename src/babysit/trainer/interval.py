@@ -24,7 +24,7 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     share, room = right / count, Z * Z / count
     centre = (share + room / 2) / (1 + room)
     half = Z / (1 + room) * math.sqrt(share * (1 - share) / count + room / (4 * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if right == 0 else centre - half), (1.0 if right == count else centre + half)
 
 
 def r2(outputs: np.ndarray, targets: np.ndarray) -> float:

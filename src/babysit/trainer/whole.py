@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 import platform
-import signal
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -34,47 +31,14 @@ from .budget import Budget, seconds_of
 from .criterion import name_of
 from .defaults import chosen, settle
 from .final import confusion, judge
-from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made, name_for
+from .folder import CHECKPOINT, PLAN, REPORT, SEARCH, Plan, fingerprint, finished, made, name_for
 from .loop import Training
 from .prepared import Prepared, device_of, prepare
-from .saved import FILE as MODEL
 from .saved import About, save_model
+from .seam import Search
 from .show import Show, Silent
-
-SAVE_EVERY = 2.0
-"""Seconds between two checkpoints, at least; longer where writing one is slow."""
-
-
-class Search(Protocol):
-    """A search that can be handed in; `babysit.tuner.before_training` is one."""
-
-    def __call__(
-        self,
-        recipe: Recipe,
-        split: Split,
-        *,
-        fields: Sequence[str] | None,
-        ranges: Mapping[str, tuple[float, float]],
-        seconds: float,
-        on_trial: Callable[[Sequence[Trial]], None],
-    ) -> Study:
-        """Look for a better recipe.
-
-        Args:
-            fields: what may change; None leaves the choice to the search.
-            ranges: bounds that are already known, such as the learning rate's.
-            seconds: to spend.
-            on_trial: told all trials so far whenever one ends.
-        """
-        ...
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C: what there was is saved in `folder`, and `resume=folder` goes on."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"interrupted; the run in {folder} can be resumed")
-        self.folder = folder
+from .stopping import Interrupted, Saver, stopping, threads_for, threads_set
+from .words import PREPROCESS, about_data, about_test, in_words, parameters, refusal
 
 
 def train(
@@ -131,7 +95,7 @@ def train(
     split = _data(recipe, data, show)
     given = chosen(recipe) if given is None else given
     with made(out, name_for(recipe.data) if recipe.data else "run") as folder:
-        plan = Plan(recipe.to_dict(), fingerprint(split), _threads(split, place))
+        plan = Plan(recipe.to_dict(), fingerprint(split), threads_for(split, place))
         job = _Job(folder, settle(recipe, split, given), split, place, plan, budget, show)
         return job.run(search=search, fields=fields, go_on=go_on)
 
@@ -184,9 +148,9 @@ class _Job:
 
     def run(self, *, search: Search | None, fields: Sequence[str] | None, go_on: bool) -> Run:
         """All steps, those that the plan holds already left out."""
-        with _threads_set(self.plan.threads):
+        with threads_set(self.plan.threads):
             facts = summary(self.split)
-            self.show.facts(_about_data(facts))
+            self.show.facts(about_data(facts))
             prepared = self._preprocess()
             self._architecture(prepared)
             self.plan.settled = self.recipe.to_dict()
@@ -209,7 +173,7 @@ class _Job:
         with self.show.progress("fitting", 1) as update:
             prepared = prepare(self.recipe, self.split, self.device)
             update(1, "")
-        rows = [("first layer", _PREPROCESS[name])]
+        rows = [("first layer", PREPROCESS[name])]
         if prepared.unit != 1.0:
             rows.append(("unit", f"pixels / {prepared.unit:.4g}, so that lr means the same for bytes as for floats"))
         self.show.facts(rows)
@@ -259,7 +223,7 @@ class _Job:
                 self.ranges |= dict(outcome.suggests)
                 self.show.outcome(outcome)
                 if outcome.passed is False and not go_on:
-                    raise TrainingError(_refusal(gate, outcome.expected, outcome.measured, outcome.reason))
+                    raise TrainingError(refusal(gate, outcome.expected, outcome.measured, outcome.reason))
 
     def _search(self, prepared: Prepared, search: Search, fields: Sequence[str] | None) -> None:
         self.show.step(5, "Search", "coarse to fine: many short trials first, then longer ones around the best")
@@ -272,7 +236,13 @@ class _Job:
                 update(perf_counter() - began, f"{len(trials)} trials")
 
             study = search(
-                self.recipe, self.split, fields=fields, ranges=self.ranges, seconds=seconds, on_trial=on_trial
+                self.recipe,
+                self.split,
+                fields=fields,
+                ranges=self.ranges,
+                seconds=seconds,
+                on_trial=on_trial,
+                out=self.folder / SEARCH,
             )
         self.plan.study = study.to_dict()
         self.show.study(study)
@@ -328,20 +298,20 @@ class _Job:
         return training
 
     def _loop(self, training: Training, path: Path) -> None:
-        saver = _Saver(path)
+        saver = Saver(path)
         epochs = self.recipe.epochs
-        with self.show.progress("training", epochs) as update, _stopping(training):
+        with self.show.progress("training", epochs) as update, stopping(training):
             while training.ended is None:
                 epoch = training.epoch(on_look=saver.maybe)
                 if epoch is None:
                     saver.save(training)
                     raise Interrupted(self.folder)
-                update(epoch.number, _in_words(training))
+                update(epoch.number, in_words(training))
                 saver.maybe(training)
         saver.save(training)
         best = training.best
         if best is not None:
-            self.show.facts([("best", f"epoch {best.number} of {len(training.history)}: {_in_words(training, best)}")])
+            self.show.facts([("best", f"epoch {best.number} of {len(training.history)}: {in_words(training, best)}")])
 
     def _write_facts(self, store: Store, training: Training, facts: dict[str, Any]) -> None:
         kind = "classes" if self.split.task == "classification" else "regression"
@@ -353,7 +323,7 @@ class _Job:
         store.set_fact("epochs", {"length": training.epoch_steps})
         store.set_fact("versions", {"torch": torch.__version__, "python": platform.python_version()})
         store.set_fact("machine", {"device": str(self.device), "threads": self.plan.threads})
-        store.set_fact("parameters", _parameters(training))
+        store.set_fact("parameters", parameters(training))
 
     # step 7: the one test
 
@@ -379,174 +349,17 @@ class _Job:
         if store.failed:
             raise RecordError(f"the record of {self.folder} could not be written: {store.failed}")
         run = read(self.folder)
-        _report(run)
+        _report(run, self.plan.study)
         for name in (PLAN, CHECKPOINT):
             (self.folder / name).unlink(missing_ok=True)
-        self.show.facts(_about_test(val, test, self.folder))
+        self.show.facts(about_test(val, test, self.folder))
         return run
 
 
-def result(run: Run) -> dict[str, Any]:
-    """The public JSON form of a finished run (schema 1)."""
-    return {
-        "schema": 1,
-        "run": str(run.folder),
-        "seconds": round(float(run.fact("seconds", math.nan)), 3),
-        "test": run.fact("test"),
-        "val": run.fact("val"),
-        "recipe": run.fact("recipe"),
-        "checks": run.fact("checks", []),
-        "trials": len((run.fact("study") or {}).get("trials", [])),
-    }
+def _report(run: Run, study: dict[str, Any] | None) -> None:
+    """Write `report.html`."""
+    from ..doctor import diagnose
+    from ..views.page import report
 
-
-class _Saver:
-    """Writes checkpoints, seldom enough that training doesn't feel it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.cost, self.last = path, 0.0, perf_counter()
-
-    def maybe(self, training: Training) -> None:
-        """Write one when the last is old enough."""
-        if perf_counter() - self.last > max(SAVE_EVERY, 30 * self.cost):
-            self.save(training)
-
-    def save(self, training: Training) -> None:
-        """Write one now."""
-        began = perf_counter()
-        if isinstance(training.record, Store):
-            training.record.flush()
-        checkpoint.save_tensors(self.path, *training.state())
-        self.last = perf_counter()
-        self.cost = self.last - began
-
-
-@contextmanager
-def _stopping(training: Training) -> Iterator[None]:
-    """Ctrl-C ends the training before its next step; a second one ends everything at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_signal(number: int, frame: Any) -> None:
-        if training.stop:
-            raise KeyboardInterrupt
-        training.stop = True
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _threads(split: Split, device: torch.device) -> int:
-    """PyTorch's threads: one for small examples, where handing out work costs more than it brings."""
-    values = math.prod(split.shape)
-    return 1 if device.type == "cpu" and values < 1024 else torch.get_num_threads()
-
-
-@contextmanager
-def _threads_set(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _refusal(gate: Check, expected: str, measured: str, reason: str) -> str:
-    return f"{gate.name}: expected {expected}, but measured {measured}. {reason[:1].upper()}{reason[1:]}. (--go-on trains anyway)"
-
-
-_PREPROCESS = {
-    "none": "none",
-    "center": "subtract each feature's mean",
-    "mean-image": "subtract the mean image",
-    "channel-mean": "subtract each channel's mean",
-    "standardize": "subtract each feature's mean, divide by its standard deviation",
-    "pca": "project onto the principal components",
-    "whiten": "principal components at unit variance",
-    "zca": "whitened, turned back to the pixels (ZCA)",
-}
-
-
-def _about_data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    parts = ", ".join(f"{name} {count:,}" for name, count in facts["examples"].items())
-    low, high = facts["range"]
-    rows = [("source", str(facts["source"])), ("examples", f"{parts}; shape {' x '.join(map(str, facts['shape']))}")]
-    if "classes" in facts:
-        count = len(facts["classes"])
-        rows.append(("classes", f"{count}; the largest holds {facts['majority']:.0%}, H(y) = {facts['entropy']:.3g}"))
-    else:
-        target = facts["target"]
-        rows.append(
-            ("target", f"mean {target['mean']:.4g}, sd {target['std']:.4g}, {target['min']:.4g} … {target['max']:.4g}")
-        )
-    rows.append(("range", f"{low:.4g} … {high:.4g}"))
-    constant = facts["constant"]
-    if constant:
-        shown = ", ".join(map(str, constant[:5])) + (" …" if len(constant) > 5 else "")
-        rows.append(("constant", f"{len(constant)} features never change: {shown}"))
-    if facts["missing"]:
-        rows.append(("missing", f"{facts['missing']:,} values"))
-    across = {pair: count for pair, count in facts["duplicates"]["across"].items() if count}
-    if across:
-        rows.append(
-            ("duplicates", ", ".join(f"{count} in {pair.replace('-', ' and ')}" for pair, count in across.items()))
-        )
-    return rows
-
-
-def _about_test(val: Mapping[str, Any], test: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:
-    rows = []
-    for name, found in (("validation", val), ("test", test)):
-        if not found.get("n"):
-            continue
-        low, high = found["interval"]
-        if "accuracy" in found:
-            rows.append(
-                (name, f"accuracy {found['accuracy']:.2%}  (95 %: {low:.1%} … {high:.1%}; {found['n']} examples)")
-            )
-        else:
-            rows.append((name, f"R² {found['r2']:.3f}  (95 %: {low:.3f} … {high:.3f}; {found['n']} examples)"))
-    saved = [name for name in (MODEL, "recipe.toml", "run.sqlite", REPORT) if (folder / name).exists()]
-    return [*rows, ("saved", f"{folder}/  {', '.join(saved)}")]
-
-
-def _in_words(training: Training, epoch: Any = None) -> str:
-    epoch = epoch or training.history[-1]
-    name = "acc" if training.task == "classification" else "R²"
-    text = f"loss {epoch.loss:.3f}, train {name} {epoch.score:.3f}"
-    return text if math.isnan(epoch.val_score) else f"{text}, val {name} {epoch.val_score:.3f}"
-
-
-def _parameters(training: Training) -> list[dict[str, Any]]:
-    """The fact "parameters": what is trained."""
-    rows = []
-    for name, one in training.body.named_parameters():
-        kind = "bias" if name.endswith("bias") else "weight" if one.ndim >= 2 else "norm"
-        rows.append(
-            {
-                "name": f"network.{name}",
-                "shape": list(one.shape),
-                "kind": kind,
-                "module": f"network.{name.rpartition('.')[0]}",
-                "requires_grad": one.requires_grad,
-                "optimizer": "0.0",
-                "tied_to": None,
-                "registered": True,
-            }
-        )
-    return rows
-
-
-def _report(run: Run) -> None:
-    """Write `report.html`, where the page can be made."""
     assert run.folder is not None
-    try:
-        from ..views.page import report
-    except ImportError:
-        return
-    checkpoint.write(run.folder / REPORT, report(run))
+    report(run, run.folder / REPORT, verdict=diagnose(run), study=Study.from_dict(study) if study else None)
