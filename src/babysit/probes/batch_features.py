@@ -1,0 +1,32 @@
+"""Features of a batch beside one another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import probe
+
+
+@probe("batch", gives=("batch.feature_offset", "batch.feature_offset_median", "batch.feature_spread"))
+def batch_features(x: Tensor) -> Tensor | None:
+    """Largest and median |mean| / std over features (channels for images), and largest / smallest non-zero std.
+
+    Examples:
+        >>> batch_features(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
+        tensor([ 2.,  2., 10.])
+    """
+    if x.ndim < 2 or x.shape[0] < 2:
+        return None
+    axis = 1 if x.ndim >= 4 else x.ndim - 1
+    others = tuple(index for index in range(x.ndim) if index != axis)
+    var, mean = torch.var_mean(x, others, correction=0)
+    std = var.sqrt()
+    moves = std > 1e-12 * (1 + mean.abs())
+    nan = torch.full_like(std, torch.nan)
+    offset = torch.where(moves, mean.abs() / std, nan)
+    lowest = torch.where(moves, std, torch.full_like(std, torch.inf)).amin()
+    highest = torch.where(moves, std, torch.zeros_like(std)).amax()
+    return torch.stack(
+        [torch.nan_to_num(offset, nan=0.0).amax(), torch.nanmedian(offset), highest / lowest.clamp_min(1e-30)]
+    )

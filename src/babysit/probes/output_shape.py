@@ -1,0 +1,40 @@
+"""What the criterion really gets: its scale, and whether it is already a distribution."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import probe
+
+_GIVES = (
+    "output.mean", "output.std", "output.min", "output.max", "output.nonfinite", "output.zeros",
+    "output.row_sum_error", "output.log_row_sum_error", "output.between",
+)  # fmt: skip
+
+
+@probe("output", gives=_GIVES)
+def output_shape(x: Tensor, target: Tensor | None) -> Tensor:
+    """Moments, range, zeros, and how far rows are from summing to 1 (as they are, and after exp).
+
+    The classes lie on axis 1. `output.row_sum_error` is −1 where some value is negative, and where there is one column;
+    `output.between` is the variance between examples / the variance over all elements.
+
+    Examples:
+        >>> output_shape(torch.tensor([[0.25, 0.75], [0.5, 0.5]]), None)[6]
+        tensor(0.)
+    """
+    finite = torch.isfinite(x)
+    share = 1 - torch.count_nonzero(finite).float() / x.numel()
+    x = torch.where(finite, x, torch.zeros_like(x))
+    std, mean = torch.std_mean(x, correction=0)
+    low, high = torch.aminmax(x)
+    zeros = 1 - torch.count_nonzero(x).float() / x.numel()
+    none = torch.full_like(mean, -1)
+    plain = logs = none
+    if x.ndim >= 2 and x.shape[1] > 1:
+        plain = torch.where(low >= 0, (x.sum(1) - 1).abs().amax(), none)
+        logs = (x.exp().sum(1) - 1).abs().amax()
+    between = torch.var(x, 0, correction=0).mean() if x.shape[0] > 1 else std * torch.nan
+    between = torch.where(std > 0, between / (std * std), torch.zeros_like(std))
+    return torch.stack([mean, std, low, high, share, zeros, plain, logs, between])

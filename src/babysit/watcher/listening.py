@@ -1,0 +1,386 @@
+"""The ears: which functions of PyTorch are replaced, and which hooks are put on, to hear what a training does.
+
+Every replacement calls the original with the arguments it got and returns what that returned. What costs
+something on every module (the global forward hooks) is there only while a step is observed, or while
+a user's own `no_grad` block runs, which may be a validation pass.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from ..nn.activations import ACTIVATIONS
+from .criteria import call_of, functions
+from .observer import Observer
+from .patches import Patches
+from .structure import is_tracing
+
+ACTIVATIONS_AS_FUNCTIONS = {
+    "relu": "relu", "relu_": "relu", "leaky_relu": "leaky_relu", "elu": "elu", "gelu": "gelu", "silu": "silu",
+    "tanh": "tanh", "sigmoid": "sigmoid",
+}  # fmt: skip
+IDLE_BLOCKS = 16
+
+
+class Listening:
+    """Replaces and hooks on `start`, takes everything back on `stop`."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.patches = Patches()
+        self.live = False
+        self.thread = threading.get_ident()
+        self._module_hooks: list[Any] = []
+        self._blocks: list[tuple[Any, bool]] = []
+        self._idle: dict[tuple[Any, int], int] = {}
+        self._quiet = 0
+        observer.set_deep = self.set_deep  # type: ignore[method-assign]
+
+    def start(self) -> None:
+        """Listen."""
+        self.live = True
+        self._backward()
+        self._steps()
+        self._zeroing()
+        self._criteria()
+        self._activations()
+        self._modes()
+        self._scaler()
+        self._clipping()
+        self._warnings()
+        self.set_deep(True)
+
+    def stop(self) -> None:
+        """Put everything back."""
+        self.live = False
+        self._hook_modules(False)
+        self.patches.undo()
+
+    def set_deep(self, deep: bool) -> None:
+        """Put hooks on every module, or take them off."""
+        self.observer.deep = deep
+        self._hook_modules(deep)
+
+    def _ours(self) -> bool:
+        return self.live and not self.observer.busy and threading.get_ident() == self.thread
+
+    # modules
+
+    def _hook_modules(self, wanted: bool) -> None:
+        if wanted and not self._module_hooks:
+            self._module_hooks = [
+                module_hooks.register_module_forward_pre_hook(self._enter),
+                module_hooks.register_module_forward_hook(self._leave, always_call=True),
+            ]
+        elif not wanted and self._module_hooks:
+            for handle in self._module_hooks:
+                handle.remove()
+            self._module_hooks = []
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if self._ours() and not is_tracing():
+            self.observer.timed(self.observer.enter, module, args, {})
+
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if self._ours() and not is_tracing():
+            self.observer.timed(self.observer.leave, module, args, output)
+
+    # backward
+
+    def _backward(self) -> None:
+        observer = self.observer
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+                if not self._ours():
+                    return original(tensors, *args, **kwargs)
+                loss = tensors if isinstance(tensors, Tensor) else tensors[0] if tensors else None
+                observer.timed(observer.before_backward, loss)
+                result = original(tensors, *args, **kwargs)
+                observer.timed(observer.after_backward)
+                return result
+
+            return backward
+
+        self.patches.replace(torch.autograd, "backward", make)
+
+    # steps
+
+    def _steps(self) -> None:
+        observer = self.observer
+
+        def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            if self._ours():
+                observer.timed(observer.before_step, optimizer, _has_closure(args, kwargs))
+
+        def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            if self._ours():
+                observer.timed(observer.after_step, optimizer, _has_closure(args, kwargs))
+                if observer.stop is not None:
+                    raise observer.stop
+
+        self.patches.add(register_optimizer_step_pre_hook(before))
+        self.patches.add(register_optimizer_step_post_hook(after))
+
+        def make_init(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def init(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+                original(optimizer, *args, **kwargs)
+                if self._ours() and not observer.closed:
+                    observer.timed(_created, observer, optimizer)
+
+            return init
+
+        self.patches.replace(Optimizer, "__init__", make_init)
+
+        def make_scheduler(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+                if self._ours():
+                    held = observer.order.known(getattr(scheduler, "optimizer", None))  # type: ignore[arg-type]
+                    if held is not None:
+                        held.schedules += 1
+                return original(scheduler, *args, **kwargs)
+
+            return step
+
+        for owner in (LRScheduler, ReduceLROnPlateau):
+            self.patches.replace(owner, "step", make_scheduler)
+
+    def _zeroing(self) -> None:
+        observer = self.observer
+
+        def make(told: Callable[[Any], None]) -> Callable[..., Any]:
+            def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+                @functools.wraps(original)
+                def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
+                    if self._ours():
+                        observer.timed(told, owner)
+                    return original(owner, *args, **kwargs)
+
+                return zero_grad
+
+            return wrap
+
+        self.patches.replace(Optimizer, "zero_grad", make(observer.zeroed))
+        self.patches.replace(nn.Module, "zero_grad", make(observer.zeroed_module))
+
+    # criteria and activations that are functions
+
+    def _criteria(self) -> None:
+        observer = self.observer
+
+        def make(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def criterion(*args: Any, **kwargs: Any) -> Any:
+                if is_tracing() or not (self._ours() and (observer.deep or observer.validation.running)):
+                    return original(*args, **kwargs)
+                value = original(*args, **kwargs)
+                call = call_of(name, original, args, kwargs, value)
+                if call is not None:
+                    observer.timed(observer.criterion, call)
+                return value
+
+            return criterion
+
+        for owner, name in functions():
+            self.patches.replace(owner, name, functools.partial(make, name))
+
+    def _activations(self) -> None:
+        observer = self.observer
+
+        def make(kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
+            facts = {"role": "activation", "activation": ACTIVATIONS[kind].to_dict()}
+
+            @functools.wraps(original)
+            def activation(x: Any, *args: Any, **kwargs: Any) -> Any:
+                result = original(x, *args, **kwargs)
+                if observer.deep and observer.current is not None and self._ours() and not is_tracing():
+                    observer.timed(observer.functional, kind, x, result, facts)
+                return result
+
+            return activation
+
+        for owner in (F, torch, Tensor):
+            for name, kind in ACTIVATIONS_AS_FUNCTIONS.items():
+                if name in vars(owner) or (owner is Tensor and hasattr(owner, name)):
+                    self.patches.replace(owner, name, functools.partial(make, kind))
+
+    # modes
+
+    def _modes(self) -> None:
+        observer = self.observer
+
+        def make_train(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def train(module: nn.Module, mode: bool = True) -> Any:
+                if not mode and self._ours():
+                    observer.eval_called = True
+                return original(module, mode)
+
+            return train
+
+        def make_enter(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def enter(block: Any) -> Any:
+                result = original(block)
+                if self.live:
+                    self._block_begins(block)
+                return result
+
+            return enter
+
+        def make_exit(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def leave(block: Any, *args: Any) -> Any:
+                if self._blocks:
+                    self._block_ends(block)
+                return original(block, *args)
+
+            return leave
+
+        self.patches.replace(nn.Module, "train", make_train)
+        for owner in (torch.no_grad, torch.inference_mode):
+            self.patches.replace(owner, "__enter__", make_enter)
+            self.patches.replace(owner, "__exit__", make_exit)
+
+    def _block_begins(self, block: Any) -> None:
+        """A block without gradients begins; in the user's code it may be a validation pass: hear its forwards."""
+        observer = self.observer
+        if self._module_hooks or observer.busy or observer.in_step or not self._ours():
+            return
+        frame = sys._getframe(2)
+        if frame.f_code.co_filename.endswith("_contextlib.py"):
+            frame = frame.f_back or frame
+        site = (frame.f_code, frame.f_lasti)
+        if self._idle.get(site, 0) > IDLE_BLOCKS or not observer.sources.is_users(frame.f_code):
+            return
+        self._idle[site] = self._idle.get(site, 0) + 1
+        self._blocks.append((block, observer.validation.running))
+        self._hook_modules(True)
+
+    def _block_ends(self, block: Any) -> None:
+        if self._blocks[-1][0] is not block:
+            return
+        self._blocks.pop()
+        if self.observer.validation.running and self.observer.validation.forwards:
+            self._idle.clear()
+        if not self._blocks and not self.observer.deep:
+            self._hook_modules(False)
+
+    # mixed precision, clipping, warnings
+
+    def _scaler(self) -> None:
+        observer = self.observer
+
+        def make_scale(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def scale(scaler: Any, outputs: Any) -> Any:
+                result = original(scaler, outputs)
+                if self.live and isinstance(outputs, Tensor):
+                    observer.unscaled = (id(result), outputs.detach())
+                return result
+
+            return scale
+
+        def make_step(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+                if not self._ours() or not scaler.is_enabled():
+                    return original(scaler, optimizer, *args, **kwargs)
+                held = observer.order.known(optimizer)
+                before = held.steps if held is not None else 0
+                result = original(scaler, optimizer, *args, **kwargs)
+                held = observer.order.known(optimizer)
+                if isinstance(optimizer, Optimizer) and (held.steps if held is not None else 0) == before:
+                    observer.timed(observer.skipped, optimizer)
+                return result
+
+            return step
+
+        def make_update(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def update(scaler: Any, *args: Any, **kwargs: Any) -> Any:
+                result = original(scaler, *args, **kwargs)
+                if self._ours() and observer.deep and scaler.is_enabled():
+                    observer.timed(_scale, observer, scaler)
+                return result
+
+            return update
+
+        scaler = torch.amp.GradScaler
+        self.patches.replace(scaler, "scale", make_scale)
+        self.patches.replace(scaler, "step", make_step)
+        self.patches.replace(scaler, "update", make_update)
+
+    def _clipping(self) -> None:
+        observer = self.observer
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def clip(parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
+                norm = original(parameters, max_norm, *args, **kwargs)
+                if self._ours() and observer.deep:
+                    observer.timed(_clipped, observer, norm, max_norm)
+                return norm
+
+            return clip
+
+        for name in ("clip_grad_norm_", "clip_grad_norm"):
+            for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
+                self.patches.replace(owner, name, make)
+
+    def _warnings(self) -> None:
+        observer = self.observer
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def show(message: Any, category: Any, filename: str, lineno: int, *args: Any, **kwargs: Any) -> None:
+                if self.live and issubclass(category, UserWarning) and len(observer.recording.run.events) < 5000:
+                    observer.timed(_warned, observer, str(message), f"{filename}:{lineno}")
+                original(message, category, filename, lineno, *args, **kwargs)
+
+            return show
+
+        self.patches.replace(warnings, "showwarning", make)
+
+
+def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    first = args[1] if len(args) > 1 else args[0] if args else None
+    return callable(kwargs.get("closure")) or (callable(first) and not isinstance(first, Optimizer))
+
+
+def _created(observer: Observer, optimizer: Optimizer) -> None:
+    held = observer.order.of(optimizer)
+    if held.source is None:
+        held.source = observer.sources.here(3)
+
+
+def _scale(observer: Observer, scaler: Any) -> None:
+    if scaler._scale is not None:
+        observer.transfer.add(scaler._scale.detach().float(), lambda values: observer.put(("amp.scale", ""), values[0]))
+
+
+def _clipped(observer: Observer, norm: Any, limit: Any) -> None:
+    host = observer.host
+    if isinstance(norm, Tensor):
+        observer.transfer.add(norm.detach(), lambda values: host.__setitem__(("gradient.before_clip", ""), values[0]))
+    observer.put(("gradient.clip_at", ""), float(limit))
+
+
+def _warned(observer: Observer, text: str, source: str) -> None:
+    observer.recording.add_event(observer.step, "warning", "", {"text": text[:1000], "source": source})

@@ -1,0 +1,696 @@
+"""What happens between two steps: every call that the hooks report comes here, and is measured or only counted.
+
+An interval goes from one step of the main optimizer to the next. Observed ("deep") intervals have hooks on
+every module and measure; in the others only a few calls are counted, which costs microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..probes import Probe
+from ..record.run import Key
+from . import facts
+from .batches import Batches, inputs_of
+from .budget import Budget
+from .criteria import Called, Criteria
+from .guard import Guard
+from .judging import Stop
+from .layers import Layers, plain_tensor
+from .models import Models, Root, Site, has_parameters, unwrapped
+from .order import Held, Order
+from .parameters import Parameters
+from .recording import Recording
+from .source import Sources
+from .structure import Structure, graph_cuts
+from .transfer import Transfer
+from .validation import Validation, modes
+
+UNRESOLVED = 2
+HELD_INPUTS = 4
+FACTS_AT = (1, 2, 3, 5, 8, 12, 20, 50, 100, 200, 500, 1000)
+
+
+@dataclass(eq=False)
+class Forward:
+    """One forward of a model with gradients on; trained on once a backward has reached it."""
+
+    root: Root
+    module: nn.Module
+    inputs: list[tuple[str, Tensor]]
+    modal: tuple[int, int]
+    source: str | None
+    own: dict[Key, float] = field(default_factory=dict)
+    measured: bool = False
+    reached: bool = False
+
+
+@dataclass(eq=False)
+class Pending:
+    """One criterion computed with gradients on; trained on once a backward has reached it."""
+
+    call: Called
+    reached: bool = False
+
+
+class Observer:
+    """The state of one watched training, and what every reported call does to it."""
+
+    def __init__(
+        self, recording: Recording, probes: list[Probe], budget: Budget, after_commit: Callable[[int, bool], None]
+    ) -> None:
+        self.recording, self.budget, self.after_commit = recording, budget, after_commit
+        self.guard = Guard(self._failed)
+        self.sources = Sources()
+        self.models, self.order, self.transfer = Models(), Order(), Transfer()
+        self.layers = Layers(self.models, self.transfer, probes, self.timed)
+        self.parameters = Parameters(self.models, self.transfer, probes)
+        self.criteria = Criteria(self.transfer, probes)
+        self.batches = Batches(self.transfer, probes)
+        self.validation = Validation(self.batches, self.transfer)
+        self.structure = Structure(self.models)
+        self.step = 0
+        self.main: Held | None = None
+        self.strangers = 0
+        self.closed = False  # only the models and optimizers that were given
+        self.deep = True
+        self.host: dict[Key, float] = {}
+        self.stack: list[tuple[nn.Module, Site | None]] = []
+        self.forwards: list[Forward] = []
+        self.current: Forward | None = None
+        self.pending: list[Pending] = []
+        self.losses: list[Tensor | float] = []
+        self.buffered: list[tuple[int, float]] = []
+        self.device_losses: list[tuple[int, Tensor]] = []
+        self.unscaled: tuple[int, Tensor] | None = None
+        self.in_step = 0
+        self.eval_called = False
+        self.val_every_step = 0
+        self.why_cut: list[tuple[int, str, str | None]] = []
+        self.loops: dict[str, str | None] = {}
+        self.best = math.inf
+        self.level = math.nan
+        self.was_finite = True
+        self.last_lr: dict[str, float] = {}
+        self.busy = False
+
+    # recording
+
+    def put(self, key: Key, value: float) -> None:
+        self.host[key] = value
+
+    def _failed(self, name: str, text: str) -> None:
+        self.recording.add_event(
+            self.step, "warning", "", {"text": f"babysit: {name} is switched off: {text}", "source": None}
+        )
+
+    # forwards
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A module is called."""
+        if self.stack:
+            site = self.models.site(module)
+            if site is None and has_parameters(module):
+                site = self.models.unregistered(module, next((s for _, s in reversed(self.stack) if s), None))
+            self.stack.append((module, site))
+        else:
+            self.stack.append((module, self._enter_root(module, args, kwargs)))
+            site = self.stack[-1][1]
+        if site is not None and self.current is not None and self.current.measured:
+            self.models.call(site)
+            if self.layers.rare:
+                self.structure.entered(site, plain_tensor(args))
+                if site.shape_in is None and (x := plain_tensor(args)) is not None:
+                    site.shape_in = list(x.shape)
+
+    def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site | None:
+        inner = unwrapped(module)
+        site = self.models.site(inner)
+        if site is None:
+            if self.closed or not has_parameters(inner):
+                return None
+            self.models.discover(module)
+            site = self.models.site(inner)
+        if site is None:
+            return None
+        root, grad = site.root, torch.is_grad_enabled()
+        inputs = inputs_of(args, kwargs)
+        if not grad:
+            self._validate(root, module, inputs, grad=False)
+            return site
+        if self.in_validation_with_grad(root):
+            self._validate(root, module, inputs, grad=True)
+        root.trained = True
+        open_ones = sum(one.measured and not one.reached for one in self.forwards)
+        done = any(one.measured and one.reached and one.root is root for one in self.forwards)
+        forward = Forward(root, inner, inputs, modes(inner), None)
+        forward.measured = self.deep and not done and open_ones < UNRESOLVED
+        if forward.measured:
+            self.layers.taken.clear()
+            self.structure.clear()
+            for one in self.models.called:
+                one.counting = 0
+        for old in self.forwards[:-HELD_INPUTS]:
+            old.inputs = []
+        self.forwards.append(forward)
+        if len(self.forwards) > 256:
+            del self.forwards[8]
+        self.current = forward
+        return site
+
+    def in_validation_with_grad(self, root: Root) -> bool:
+        """Never known before a backward has, or hasn't, come; see `_resolve`."""
+        return False
+
+    def leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """A module has returned."""
+        while self.stack:
+            one, site = self.stack.pop()
+            if one is module:
+                break
+        else:
+            return
+        forward = self.current
+        if site is not None and forward is not None and forward.measured:
+            if self.layers.rare:
+                x = plain_tensor(output)
+                self.structure.left(site, x)
+                if site.shape_out is None and x is not None:
+                    site.shape_out = list(x.shape)
+            if site.leaf and self.layers.wanted(site):
+                with torch.no_grad():
+                    self.layers.output(site, module, args, output, self._into(forward))
+        if not self.stack:
+            self.current = None
+            self.structure.clear()
+            if forward is not None:
+                self._mark_reached(forward, output)
+                if forward.measured:
+                    for one in self.models.called:
+                        one.calls = one.counting or one.calls
+
+    def _into(self, forward: Forward) -> Callable[[Key, float], None]:
+        return forward.own.__setitem__
+
+    def _mark_reached(self, forward: Forward, output: Any) -> None:
+        for x in _tensors(output):
+            if x.requires_grad:
+
+                def arrived(gradient: Tensor) -> None:
+                    forward.reached = True
+
+                x.register_hook(arrived)
+
+    def functional(self, kind: str, x: Tensor, output: Any, facts_of_kind: dict[str, Any]) -> None:
+        """A function that does what a module does was called inside a module (F.relu)."""
+        forward = self.current
+        parent = next((site for _, site in reversed(self.stack) if site is not None), None)
+        if forward is None or not forward.measured or parent is None or parent.role == "activation":
+            return
+        key = hash((id(parent), kind, self._functional_line()))
+        site = self.models.sites.get(key)
+        if site is None:
+            taken = sum(one.module is None and one.root is parent.root and one.facts.get("of") == parent.name
+                        and one.facts["kind"] == kind for one in self.models.called)  # fmt: skip
+            name = f"{kind}_{taken + 1}" if taken else kind
+            full = f"{parent.name}.{name}" if parent.name else name
+            site = Site(full, parent.root, {**facts_of_kind, "kind": kind, "of": parent.name})
+            self.models.sites[key] = site
+        self.models.call(site)
+        if self.layers.rare:
+            self.structure.entered(site, x)
+            self.structure.left(site, plain_tensor(output))
+            site.shape_out = site.shape_out or list(getattr(output, "shape", ()))
+        if self.layers.wanted(site):
+            with torch.no_grad():
+                self.layers.output(site, None, (x,), output, self._into(forward))
+
+    def _functional_line(self) -> tuple[str, int]:
+        frame = self.sources.frame(3)
+        return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lasti)
+
+    # validation
+
+    def _validate(self, root: Root, module: nn.Module, inputs: list[tuple[str, Tensor]], *, grad: bool) -> None:
+        if root.trained or not any(one.trained for one in self.models.roots):
+            if not self.validation.running:
+                source = self.sources.here(3)
+                self.validation.begin(source)
+            with torch.no_grad():
+                self.guard("validation", self.validation.forward, unwrapped(module), inputs, grad)
+
+    def end_of_validation(self) -> None:
+        """A train step follows: the pass is over."""
+        one = self.validation
+        every_step = self.val_every_step > 3
+        aside = not one.scores and not self.eval_called and every_step
+        if one.forwards == 0 or aside:
+            one.running = False
+        else:
+            count = one.examples
+            with torch.no_grad():
+                self.guard("validation", one.end, self.put)
+            if one.scores or one.forwards > 1 or self.eval_called:
+                self.loops.setdefault("val", one.source)
+            self.recording.add_event(self.step, "val", "", {"examples": count})
+            self.budget.stir(3)
+        one.running = False
+        self.eval_called = False
+
+    # criteria
+
+    def criterion(self, call: Called) -> None:
+        """A criterion was computed."""
+        if not torch.is_grad_enabled() or not call.value.requires_grad:
+            if self.validation.running:
+                call.source = self.sources.here(3)
+                one = self.criteria.of(call, training=False)
+                if one is None and not self.step:
+                    one = self.criteria.of(call)
+                if one is not None:
+                    with torch.no_grad():
+                        self.guard("validation", self.validation.criterion, one, call)
+            return
+        if not self.deep or len(self.pending) >= 16:
+            return
+        call.source = self.sources.here(3)
+        pending = Pending(
+            Called(call.name, call.output.detach(), call.target, call.options, call.value.detach(), call.source)
+        )
+
+        def arrived(gradient: Tensor) -> None:
+            pending.reached = True
+
+        call.value.register_hook(arrived)
+        self.pending.append(pending)
+
+    # backward
+
+    def before_backward(self, loss: Tensor | None) -> None:
+        """backward is about to run."""
+        if self.validation.running:
+            self.end_of_validation()
+        if loss is not None:
+            self._loss(loss)
+        if self.deep:
+            self.loops.setdefault("train", self.sources.here(2))
+            with torch.no_grad():
+                self.guard("order", self.order.before_backward, True)
+
+    def _loss(self, loss: Tensor) -> None:
+        if self.unscaled is not None and self.unscaled[0] == id(loss):
+            loss = self.unscaled[1]
+        self.unscaled = None
+        if loss.numel() != 1 or type(loss) is not Tensor:
+            return
+        self.losses.append(float(loss.detach()) if loss.device.type == "cpu" else loss.detach())
+
+    def after_backward(self) -> None:
+        """backward has run."""
+        if self.main is None:
+            self.order.backwards_without_step += 1
+        if not self.deep:
+            return
+        with torch.no_grad():
+            self.guard("order", self.order.after_backward)
+            self._resolve()
+            if self.main is None:
+                self._without_step()
+
+    def _resolve(self) -> None:
+        """Whose outputs did this backward reach? Those were trained on."""
+        for forward in self.forwards:
+            if forward.reached and forward.inputs and forward.measured:
+                for index, x in forward.inputs:
+                    where = forward.root.prefix + index
+                    self.guard("batches", self.batches.measure, where, x, self.put)
+                forward.inputs = []
+        rest = []
+        for one in self.pending:
+            if one.reached:
+                self.guard("criteria", self._criterion_trained, one.call)
+            else:
+                rest.append(one)
+        self.pending = rest
+
+    def _criterion_trained(self, call: Called) -> None:
+        one = self.criteria.of(call)
+        if one is None:
+            return
+        if not one.taken and call.value.numel() == 1:
+            where = one.where
+            self.transfer.add(call.value.float(), lambda values: self.put(("loss.criterion", where), values[0]))
+        self.criteria.measure(one, call, self.put)
+
+    def _without_step(self) -> None:
+        count = self.order.backwards_without_step
+        if count in (3, 6, 10, 20) or count % 100 == 0:
+            self.recording.append(0, {("calls.without_step", ""): float(count)}, self.budget.elapsed)
+            self.update_facts()
+            self.after_commit(0, True)
+
+    # gradients cleared
+
+    def zeroed(self, optimizer: Optimizer) -> None:
+        """zero_grad of an optimizer was called."""
+        held = self.order.known(optimizer)
+        if held is None:
+            if self.closed or self.step:
+                return
+            held = self.order.of(optimizer)
+        self.order.zeroed(held)
+        if self.deep:
+            self.loops.setdefault("zero_grad", self.sources.here(2))
+
+    def zeroed_module(self, module: nn.Module) -> None:
+        """zero_grad of a module was called."""
+        self.order.zeroed_module({id(p) for p in module.parameters()})
+        if self.deep:
+            self.loops.setdefault("zero_grad", self.sources.here(2))
+
+    # steps
+
+    def before_step(self, optimizer: Optimizer, closure: bool) -> None:
+        """An optimizer is about to step."""
+        self.in_step += 1
+        held = self.order.known(optimizer)
+        if held is None:
+            if self.closed:
+                return
+            held = self.order.of(optimizer)
+        if not self.deep:
+            return
+        self.loops.setdefault("step", self.sources.here(2))
+        with torch.no_grad():
+            self.guard("parameters", self._before_step, held, optimizer, closure)
+
+    def _before_step(self, held: Held, optimizer: Optimizer, closure: bool) -> None:
+        if held.steps == 0 or held.groups != len(optimizer.param_groups):
+            self.guard("starts", self._starts)
+        if not closure:
+            self.parameters.gradients(held, optimizer, self.put)
+            self._carried(held)
+        self.parameters.before(held, optimizer)
+
+    def _carried(self, held: Held) -> None:
+        values = self.order.carried(held)
+        if values is None:
+            return
+
+        def receive(numbers: list[float]) -> None:
+            self.put(("gradient.carried", held.where), numbers[0])
+            if numbers[1] == 0:  # cleared by hand
+                self.put(("calls.zero_grad", held.where), 1.0)
+                self.put(("calls.steps_since_zero", held.where), 0.0)
+                held.since_zero = min(held.since_zero, 1)
+
+        self.transfer.add(values, receive)
+
+    def _starts(self) -> None:
+        entries, rows = facts.starts(self.models)
+        if rows is None:
+            return
+
+        def receive(numbers: list[float]) -> None:
+            for index, entry in enumerate(entries):
+                mean, std, low, high = numbers[4 * index : 4 * index + 4]
+                entry.start = {"mean": mean, "std": std, "constant": low == high}
+
+        self.transfer.add(rows, receive)
+
+    def after_step(self, optimizer: Optimizer, closure: bool) -> None:
+        """An optimizer has stepped."""
+        self.in_step = max(0, self.in_step - 1)
+        held = self.order.known(optimizer)
+        if held is None:
+            return
+        if self.deep:
+            with torch.no_grad():
+                self.guard("parameters", self._after_step, held, optimizer, closure)
+        if self.main is None and self._is_main(optimizer):
+            self.main = held
+        if held is self.main:
+            self.end_of_interval(optimizer)
+        self.order.stepped(held)
+
+    def _after_step(self, held: Held, optimizer: Optimizer, closure: bool) -> None:
+        if closure:
+            self.parameters.gradients(held, optimizer, self.put)
+        for key, value in self.order.readings(held).items():
+            self.put(key, float(value))
+        self.parameters.after(held, self.put)
+        for number, group in enumerate(optimizer.param_groups[:16]):
+            rate = group.get("lr")
+            if rate is not None and not isinstance(rate, Tensor):
+                self.put(("lr", f"{held.where}.{number}"), float(rate))
+                if number == 0 and held.index == 0:
+                    self.put(("lr", ""), float(rate))
+
+    def skipped(self, optimizer: Optimizer) -> None:
+        """A gradient scaler did not let the optimizer step."""
+        held = self.order.of(optimizer)
+        held.skipped = True
+        self.put(("update.skipped", held.where), 1.0)
+        if self.main is None and self._is_main(optimizer):
+            self.main = held
+        if held is self.main:
+            self.end_of_interval(optimizer)
+        self.order.stepped(held)
+
+    def _is_main(self, optimizer: Optimizer) -> bool:
+        """Does it move the first-seen model? One that moves none of ours is accepted after three steps."""
+        root = self.models.main()
+        for group in optimizer.param_groups:
+            for value in group["params"]:
+                entry = self.models.parameter(value)
+                if entry is not None and (root is None or entry.root is root):
+                    return True
+        self.strangers += 1
+        return self.strangers >= 3 or len(self.order.held) == 1
+
+    # the end of an interval
+
+    def end_of_interval(self, optimizer: Optimizer) -> None:
+        """The main optimizer has stepped: write what was observed, and decide about the next interval."""
+        self.step += 1
+        self.val_every_step = self.val_every_step + 1 if self.validation.running else 0
+        loss = self._loss_of_interval()
+        seconds = self.budget.end_of_step(self.deep)
+        if self.deep:
+            self.put(("time.step", ""), seconds)
+            self._finish(optimizer)
+        elif self.transfer.waiting:
+            self.transfer.receive()
+        self.batches.end_of_step(self.deep)
+        self._watch_rate(optimizer)
+        self._stir(loss)
+        self.forwards, self.pending, self.losses = [], [], []
+        self.current, self.host = None, {}
+        self.stack.clear()
+        self.transfer.clear()
+        if self.last_step is not None and self.step >= self.last_step:
+            self.stop = Stop(f"stopped after {self.step} steps, as was asked for")
+        self.set_deep(self.budget.observe(self.step))
+        if self.deep:
+            self.layers.begin()
+            self.criteria.begin()
+            self.layers.part = self.budget.part
+            rare = self.step in FACTS_AT or self.step % 1000 == 0
+            self.layers.rare = self.parameters.rare = self.criteria.rare = rare or self.step < 2
+
+    def set_deep(self, deep: bool) -> None:
+        """Is the next interval observed? The listener puts hooks on modules, or takes them off."""
+        self.deep = deep
+
+    def _loss_of_interval(self) -> float | None:
+        if not self.losses:
+            return None
+        if all(isinstance(one, float) for one in self.losses):
+            value = sum(self.losses) / len(self.losses)  # type: ignore[arg-type]
+            self.buffered.append((self.step, value))
+            return value
+        mean = torch.stack([one.double().reshape(()) for one in self.losses if isinstance(one, Tensor)]).mean()
+        self.device_losses.append((self.step, mean))
+        if len(self.device_losses) >= 4 or self.deep:
+            steps = [step for step, _ in self.device_losses]
+            values = torch.stack([value for _, value in self.device_losses])
+            self.device_losses = []
+            self.transfer.add(values, lambda numbers: self.buffered.extend(zip(steps, numbers, strict=True)))
+            if not self.deep:
+                self.transfer.send(lambda: None)
+        return None
+
+    def _finish(self, optimizer: Optimizer) -> None:
+        step, host, forwards = self.step, self.host, self.forwards
+        with torch.no_grad():
+            self.guard("unheld", self._unheld)
+            trained = [one for one in forwards if one.reached]
+            if forwards:
+                self.put(("calls.forward", ""), float(len(forwards)))
+            modal = [one.modal for one in trained if one.modal[1]]
+            if modal:
+                self.put(("mode.train", ""), sum(on for on, _ in modal) / sum(n for _, n in modal))
+            self._unreached([one for one in forwards if not one.reached])
+            self.transfer.send(lambda: self._commit(step, host, forwards))
+
+    def _unheld(self) -> None:
+        held = {id(p) for one in self.order.held if (own := one.optimizer()) is not None
+                for group in own.param_groups for p in group["params"]}  # fmt: skip
+        self.parameters.unheld(held, self.put)
+
+    def _unreached(self, forwards: list[Forward]) -> None:
+        """Forwards with gradients on that no backward reached, in evaluation or beside one: validation."""
+        trained = any(one.reached for one in self.forwards)
+        if not trained or not (forwards and self.pending):
+            return
+        if self.validation.running:
+            return
+        one = self.validation
+        one.begin(None)
+        for forward in forwards:
+            one.forward(forward.module, forward.inputs, True)
+        for pending in self.pending:
+            known = self.criteria.of(pending.call, training=False)
+            if known is not None:
+                one.criterion(known, pending.call)
+        self.loops.setdefault("val", self.pending[0].call.source)
+        self.guard("validation", one.end, self.put)
+
+    def _commit(self, step: int, host: dict[Key, float], forwards: list[Forward]) -> None:
+        """Values have arrived: write them."""
+        readings: dict[Key, float] = {}
+        for one in forwards:
+            if one.reached:
+                readings.update(one.own)
+        readings.update(host)
+        loss = self.flush_losses(step)
+        if loss is not None:
+            readings[("loss.train", "")] = loss
+            own = readings.get(("loss.criterion", ""))
+            if own is not None and math.isclose(own, loss, rel_tol=1e-5, abs_tol=1e-8):
+                del readings[("loss.criterion", "")]
+        self._nonfinite(step, readings)
+        self.models.frozen_names = True
+        if step in FACTS_AT or step % 2000 == 0 or self.models.version != self._facts_version:
+            self.guard("facts", self.update_facts)
+        self.recording.append(step, readings, self.budget.elapsed)
+        self.after_commit(step, False)
+
+    _facts_version = -1
+
+    def flush_losses(self, step: int) -> float | None:
+        """Write the losses of unobserved steps before `step`; the loss of `step` itself is returned."""
+        now = None
+        for at, value in self.buffered:
+            if at == step:
+                now = value
+            elif at < step:
+                self.recording.append(at, {("loss.train", ""): value}, self.budget.elapsed)
+        self.buffered = [(at, value) for at, value in self.buffered if at > step]
+        return now
+
+    def _nonfinite(self, step: int, readings: dict[Key, float]) -> None:
+        """The first tensor that is not finite: named once, by module or parameter."""
+        if not self.was_finite:
+            return None
+        for site in self.models.called:
+            if readings.get(("activation.nonfinite", site.where)):
+                return self._first_nonfinite(step, site.where, "activation")
+        loss = readings.get(("loss.train", ""), 0.0)
+        if not math.isfinite(loss):
+            return self._first_nonfinite(step, "", "loss")
+        for (what, where), value in readings.items():
+            if what in ("batch.nonfinite", "gradient.nonfinite", "weight.nonfinite") and value:
+                return self._first_nonfinite(step, where, what.partition(".")[0])
+        return None
+
+    def _first_nonfinite(self, step: int, where: str, site: str) -> None:
+        self.was_finite = False
+        self.recording.add_event(step, "nonfinite", where, {"site": site, "op": None})
+        self.budget.stir()
+
+    def _watch_rate(self, optimizer: Optimizer) -> None:
+        rate = optimizer.param_groups[0].get("lr")
+        if isinstance(rate, float | int):
+            if self.last_lr.get("") and not 0.5 <= rate / self.last_lr[""] <= 2:
+                self.budget.stir(3)
+            if self.last_lr.get("") != rate and (not self.last_lr.get("") or not 0.9 <= rate / self.last_lr[""] <= 1.1):
+                self.last_lr[""] = rate
+
+    def _stir(self, loss: float | None) -> None:
+        """Does the loss do something that deserves a closer look?"""
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            if self.was_finite or self.step % 64 == 0:
+                self.budget.stir(3)
+                self.urgent = True
+            if self.was_finite and not self.deep:
+                self._first_nonfinite(self.step, "", "loss")
+            return
+        if not math.isnan(self.level) and loss > 3 * abs(self.level) + 1e-12 and self.step > 3:
+            self.budget.stir(3)
+        self.level = loss if math.isnan(self.level) else 0.9 * self.level + 0.1 * loss
+
+    urgent = False
+    stop: BaseException | None = None
+    last_step: int | None = None
+
+    # facts
+
+    def update_facts(self) -> None:
+        """Write the facts as far as they are known."""
+        self._facts_version = self.models.version
+        put = self.recording.set_fact
+        put("modules", facts.modules(self.models))
+        put("parameters", facts.parameters(self.models, self.order))
+        put("optimizers", facts.optimizers(self.models, self.order))
+        put("criteria", [one.facts for one in self.criteria.known])
+        put("linear_pairs", self.structure.linear_pairs())
+        put("loops", dict(self.loops))
+        task = facts.task(self.criteria)
+        if task is not None:
+            put("task", task)
+        if self.step >= 3:
+            put("graph_cuts", graph_cuts(self.models, self.parameters.got_gradient, self.why_cut))
+
+    def timed(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call one of the methods above: on the watcher's clock, and so that no error of ours gets out."""
+        if self.busy:
+            return None
+        began, self.busy = perf_counter(), True
+        try:
+            return function(*args)
+        except Exception as error:
+            self.guard(f"the watcher's {function.__name__}", _raise, error)
+            return None
+        finally:
+            self.busy = False
+            self.budget.spent += perf_counter() - began
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _tensors(output: Any, depth: int = 0) -> list[Tensor]:
+    """Tensors in what a model gives: itself, or in tuples, lists, dicts and dataclasses."""
+    if isinstance(output, Tensor):
+        return [output]
+    if depth > 3:
+        return []
+    if isinstance(output, dict):
+        output = list(output.values())
+    elif hasattr(output, "__dataclass_fields__"):
+        output = list(vars(output).values())
+    if isinstance(output, list | tuple):
+        return [x for one in list(output)[:32] for x in _tensors(one, depth + 1)]
+    return []

@@ -1,0 +1,128 @@
+"""How modules hang together, from the autograd graph of one observed forward and backward: exact, not guessed.
+
+A module's input is followed back through the graph to the modules whose outputs it was made of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .models import Models, Site
+
+STRAIGHT = (
+    "View", "UnsafeView", "Reshape", "Transpose", "Permute", "Squeeze", "Unsqueeze", "Expand", "Clone", "Alias", "T",
+    "ToCopy", "Slice", "Select", "ReshapeAlias", "AsStrided", "Identity", "NativeDropout", "Swapaxes", "Movedim",
+)  # fmt: skip
+"""Operations that only move, copy or drop values: what goes through them is still an affine function."""
+DEEP = 400
+_PASSIVE = ("dropout",)
+_PASSIVE_KINDS = ("Identity", "Flatten", "Unflatten")
+
+
+class Structure:
+    """Follows one forward; `finish` gives `linear_pairs`."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._made: dict[Any, Site] = {}
+        self._straight: dict[int, tuple[Site, Site]] = {}
+
+    def clear(self) -> None:
+        """A forward is over: nothing of its graph is kept."""
+        self._made.clear()
+
+    def entered(self, site: Site, x: Tensor | None) -> None:
+        """A module is called with `x`: whose output is that?"""
+        if x is None or x.grad_fn is None:
+            return
+        sites, straight = self._back(x.grad_fn)
+        site.after = sites
+        if len(sites) == 1 and straight:
+            first = sites[0]
+            if first.role in ("linear", "conv"):
+                origin = first
+            else:
+                pair = self._straight.get(id(first))
+                origin = pair[0] if pair and _passive(first) else None
+            if origin is not None:
+                self._straight[id(site)] = (origin, site)
+
+    def left(self, site: Site, x: Tensor | None) -> None:
+        """A module gave `x`."""
+        if x is not None and x.grad_fn is not None and site.leaf:
+            self._made[x.grad_fn] = site
+
+    def _back(self, node: Any) -> tuple[list[Site], bool]:
+        found: list[Site] = []
+        straight = True
+        seen, waiting = {node}, [node]
+        while waiting and len(seen) < DEEP:
+            here = waiting.pop()
+            site = self._made.get(here)
+            if site is not None:
+                if site not in found:
+                    found.append(site)
+                continue
+            if here.name().rsplit("::", 1)[-1].removesuffix("0").removesuffix("Backward") not in STRAIGHT:
+                straight = False
+            for after, _ in here.next_functions:
+                if after is not None and after not in seen:
+                    seen.add(after)
+                    waiting.append(after)
+        return found, straight and len(found) == 1
+
+    def linear_pairs(self) -> list[list[str]]:
+        """Linear or convolution layers whose output went straight into the next."""
+        pairs = [pair for pair in self._straight.values() if pair[1].role in ("linear", "conv")]
+        return [[a.where, b.where] for a, b in pairs]
+
+
+def _passive(site: Site) -> bool:
+    return site.role in _PASSIVE or site.facts.get("kind") in _PASSIVE_KINDS
+
+
+def graph_cuts(models: Models, got: set[str], why: list[tuple[int, str, str | None]]) -> list[dict[str, Any]]:
+    """Modules that ran in a trained forward, whose trainable parameters never got a gradient though later ones did.
+
+    `got` holds the parameters that got one, `why` what was done to tensors inside a forward:
+    (order of the module that ran before, what, source).
+    """
+    cuts = []
+    for root in models.roots:
+        own = [site for site in models.called if site.root is root and site.parameters]
+        state = {}
+        for site in own:
+            values = [entry for entry, value in _entries(models, site) if value.requires_grad]
+            if values:
+                state[site] = any(entry.where in got for entry in values)
+        reached = [site for site, has in state.items() if has]
+        cut = [site for site, has in state.items() if not has]
+        if not reached or not cut or not root.trained:
+            continue
+        last = max(cut, key=lambda site: site.order)
+        after = [site for site in reached if site.order > last.order]
+        if not after:
+            continue
+        nearest = min(after, key=lambda site: site.order)
+        reason = next(
+            ((kind, source) for order, kind, source in why if last.order <= order < nearest.order), ("unknown", None)
+        )
+        cuts.append({"after": last.where, "before": nearest.where, "why": reason[0], "source": reason[1],
+                     "modules": [site.where for site in cut]})  # fmt: skip
+    return cuts
+
+
+def _entries(models: Models, site: Site) -> list[Any]:
+    module = site.module() if site.module is not None else None
+    if module is None:
+        return []
+    pairs = [(models.parameter(value), value) for value in module.parameters(recurse=False)]
+    return [(entry, value) for entry, value in pairs if entry is not None]
+
+
+def is_tracing() -> bool:
+    """Is PyTorch compiling, tracing or exporting just now?"""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()

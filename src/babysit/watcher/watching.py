@@ -1,0 +1,189 @@
+"""`watch`: the public object, a context manager around somebody's training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ..errors import RecipeError
+from ..probes import Probe
+from ..record import Finding, Run
+from ..registry import members
+from . import facts
+from .budget import Budget
+from .judging import Judge, Verdict
+from .listening import Listening
+from .observer import Observer
+from .recording import Recording
+
+KEEP = 2048
+
+
+class watch:
+    """Watch the training inside a `with`: what is measured, what is wrong.
+
+    With no arguments every model, optimizer and criterion is found by itself; with models and optimizers
+    only those are watched. Weights, losses and random state are what they would be unwatched.
+
+    Args:
+        parts: models and optimizers, in any order.
+        overhead: share of the training's time that watching may cost, or "all" to observe every step.
+        steps: raise `Stop` in the training after so many.
+        out: folder to keep the record in; None keeps it in memory only (`run`).
+        probes: instead of all probes there are.
+        rules: instead of all rules there are.
+        show: called with each finding once, when it becomes sure; and `show.update(run)` where it has that.
+        stop_on: "error" or "warning": raise `Stop` in the training when such a finding is sure.
+
+    Attributes:
+        run: the record.
+        findings: what is wrong, root causes first.
+        verdict: the last judgement.
+        overhead: share of the time that watching has cost so far.
+
+    Raises:
+        RecipeError: an overhead that can't be, or something that is neither model nor optimizer.
+        OutputError: `out` can't be written.
+
+    Examples:
+        >>> import torch
+        >>> model = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with watch(model, optimizer) as w:
+        ...     for _ in range(3):
+        ...         optimizer.zero_grad()
+        ...         torch.nn.functional.mse_loss(model(torch.ones(8, 2)), torch.ones(8, 1)).backward()
+        ...         optimizer.step()
+        >>> w.run.step, len(w.run.series("loss.train"))
+        (3, 3)
+    """
+
+    def __init__(
+        self,
+        *parts: Any,
+        overhead: float | str = 0.01,
+        steps: int | None = None,
+        out: str | Path | None = None,
+        probes: Iterable[Probe] | None = None,
+        rules: Iterable[Any] | None = None,
+        show: Any = None,
+        stop_on: str | None = None,
+        **named: Any,
+    ) -> None:
+        self.run = Run(keep=KEEP)
+        self._share = _overhead(overhead)
+        self._out, self._steps = out, steps
+        self._probes = list(probes) if probes is not None else list(members("babysit.probes", Probe).values())
+        self._models, self._optimizers = _sorted_parts(parts, named)
+        self._judge = Judge(self.run, rules=rules, show=show, stop_on=stop_on)
+        self._listening: Listening | None = None
+        self.observer: Observer | None = None
+        self._entered = False
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong, root causes first."""
+        return list(self.verdict.findings)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The judgement on what was seen so far."""
+        return self._judge.now(final=not self._entered)
+
+    @property
+    def overhead(self) -> float:
+        """Share of the training's time that watching has cost so far."""
+        return self.observer.budget.share if self.observer is not None else 0.0
+
+    def __enter__(self) -> watch:
+        if self.observer is not None:
+            raise RecipeError("a watch watches once; make another for another training")
+        recording = Recording(self.run, self._out)
+        budget = Budget(self._share)
+        self._judge.budget = budget
+        self.observer = observer = Observer(recording, self._probes, budget, self._judge.after_commit)
+        self._judge.recording = recording
+        self._judge.observer = observer
+        recording.set_fact("versions", facts.versions())
+        recording.set_fact("machine", facts.machine())
+        for name, model in self._models:
+            observer.models.add(model, name, given=True)
+        for optimizer in self._optimizers:
+            observer.order.of(optimizer, observer.sources.here(2))
+        observer.closed = bool(self._models)
+        if self._models and self._optimizers:
+            observer.main = observer.order.held[0]
+        observer.last_step = self._steps
+        self._listening = Listening(observer)
+        self._listening.start()
+        self._entered = True
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self.close(
+            "error" if error is not None and not isinstance(error, SystemExit | KeyboardInterrupt) else "finished"
+        )
+
+    def close(self, reason: str = "finished") -> None:
+        """Stop watching: everything is put back, the record is complete. Safe to call twice."""
+        if not self._entered or self.observer is None or self._listening is None:
+            return
+        self._entered = False
+        observer = self.observer
+        self._listening.stop()
+        observer.timed(self._finish, observer, reason)
+        observer.recording.close()
+
+    def _finish(self, observer: Observer, reason: str) -> None:
+        observer.transfer.clear()
+        if observer.validation.running:
+            observer.host = host = {}
+            observer.end_of_validation()
+            observer.transfer.send(lambda: observer.recording.append(observer.step, host, observer.budget.elapsed))
+        if observer.device_losses:
+            observer.deep = True
+            observer.losses = []
+            steps = [step for step, _ in observer.device_losses]
+            values = torch.stack([value for _, value in observer.device_losses])
+            observer.transfer.add(values, lambda numbers: observer.buffered.extend(zip(steps, numbers, strict=True)))
+            observer.transfer.send(lambda: None)
+        observer.transfer.receive(wait=True)
+        observer.flush_losses(observer.step + 1)
+        observer.update_facts()
+        self.run.seconds = observer.budget.elapsed
+        observer.recording.add_event(observer.step, "end", "", {"reason": reason})
+        self._judge.last()
+
+
+def _overhead(value: float | str) -> float | None:
+    """A share as a number: 0.01, "1%", "all" (None)."""
+    if value == "all":
+        return None
+    try:
+        share = float(str(value).rstrip("%")) / (100 if str(value).endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise RecipeError(f'0 < overhead ≤ 1 must hold (such as 0.01 or "1%"), or "all", but overhead={value!r}')
+    return share
+
+
+def _sorted_parts(
+    parts: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[list[tuple[str | None, nn.Module]], list[Optimizer]]:
+    models: list[tuple[str | None, nn.Module]] = []
+    optimizers: list[Optimizer] = []
+    for name, one in [*((None, one) for one in parts if one is not None), *named.items()]:
+        if isinstance(one, nn.Module):
+            models.append((name, one))
+        elif isinstance(one, Optimizer):
+            optimizers.append(one)
+        else:
+            raise RecipeError(f"watch takes models and optimizers, but got {type(one).__name__}")
+    return models, optimizers
