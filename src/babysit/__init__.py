@@ -19,6 +19,7 @@ _PUBLIC = {
     "Finding": "record",
     "BabysitError": "errors",
     "train": "trainer",
+    "watch": "watcher",
     "diagnose": "doctor",
     "fit": "trainer",
     "predict": "trainer",
