@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..record import Run
+from .facts import table
 
 SIGNS = ("activation.dead", "activation.saturated", "activation.nonfinite")
 
 
 def layers(run: Run) -> list[str]:
     """The layers in the order of the forward pass, as far as facts or readings tell."""
-    known = [module["name"] for module in run.fact("modules", ()) if module.get("calls")]
+    known = [str(module.get("name")) for module in table(run, "modules") if module.get("calls")]
     return known or list(dict.fromkeys(place for what in SIGNS for place in run.places(what)))
 
 

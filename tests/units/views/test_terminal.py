@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 
 from babysit.record import Evidence, Finding, Remedy, Run
 from babysit.views.terminal import LiveBlock, finding_text, line, verdict_text
-from babysit.views.terminal.judgement import console, folded
+from babysit.views.terminal.judgement import console
 from babysit.views.terminal.spark import BLOCKS, level, spark
 from babysit.views.terminal.whole import run_text
+from babysit.views.verdict import folded
 
 pyte = pytest.importorskip("pyte")
 fcntl = pytest.importorskip("fcntl")

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...record import Evidence, Finding, Run
+from ..verdict import explained, folded, span
 from ..words import clean, count, duration, number, plural, share
 from .spark import spark
 
@@ -71,40 +72,6 @@ def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
         yield from finding_text(root, run, explains=consequences)
 
 
-def folded(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
-    """Roots in the order given, each with everything that it explains, over several steps too.
-
-    Examples:
-        >>> chain = [Finding("a", "…"), Finding("b", "…", explained_by="a"), Finding("c", "…", explained_by="b")]
-        >>> [(root.id, [one.id for one in rest]) for root, rest in folded(chain)]
-        [('a', ['b', 'c'])]
-    """
-    roots = [one for one in findings if not explained(one, findings)]
-    placed: list[tuple[Finding, list[Finding]]] = [(root, []) for root in roots]
-    first = {root.id: consequences for root, consequences in reversed(placed)}
-    for one in findings:
-        if explained(one, findings):
-            cause = _root_id(one, findings)
-            first.get(cause, placed[0][1] if placed else []).append(one)
-    if not placed and findings:  # every one is explained by another: a ring; show them all
-        return [(one, []) for one in findings]
-    return placed
-
-
-def explained(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Is its cause among the findings?"""
-    return bool(finding.explained_by) and any(one.id == finding.explained_by for one in findings if one is not finding)
-
-
-def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
-    by_id = {one.id: one for one in reversed(findings)}
-    seen = {finding.id}
-    while finding.explained_by in by_id and finding.explained_by not in seen:
-        finding = by_id[finding.explained_by]
-        seen.add(finding.id)
-    return finding.id
-
-
 def _evidence(evidence: Evidence, run: Run | None) -> Text:
     line = Text("· ", "dim")
     line.append(clean(evidence.what, 80), "dim")
@@ -134,11 +101,3 @@ def _length(run: Run | None) -> str:
         return ""
     lasted = span(run)
     return f"  · {plural(run.step, 'step')}" + (f" in {duration(lasted)}" if lasted else "")
-
-
-def span(run: Run) -> float:
-    """Seconds from the first to the newest reading; 0 where that is unknown."""
-    begun = getattr(run, "begun", None) or run.fact("begun")
-    if isinstance(begun, int | float) and run.seconds > begun:
-        return run.seconds - begun
-    return run.seconds if 0 < run.seconds < 1e8 else 0.0  # a small number is a duration, a large one a clock time

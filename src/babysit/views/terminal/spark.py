@@ -35,7 +35,7 @@ def spark(values: Sequence[float] | np.ndarray, width: int = 24, *, blocks: str 
     if not known:
         return "×" * len(tops)
     low, high = min(known), max(known)
-    log = low > 0 and high / low > 30
+    log = low > 0 and high / 30 > low
     scale = math.log if log else (lambda value: value / 2)  # halves: a difference of large values stays finite
     low, high = scale(low), scale(high)
     return "".join(_block(scale(one) if math.isfinite(one) else one, low, high, blocks) for one in tops.tolist())

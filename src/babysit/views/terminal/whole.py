@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ...record import Run
+from ..facts import mapping
 from ..health import layers
+from ..verdict import span
 from ..words import clean, count, duration, number, share
-from .judgement import span, verdict_text
+from .judgement import verdict_text
 from .spark import spark
 
 _CURVES = (
@@ -63,7 +65,7 @@ def _title(run: Run) -> Text:
 
 
 def _recipe(run: Run) -> str:
-    recipe = run.fact("recipe") or {}
+    recipe = mapping(run, "recipe")
     return "  ".join(f"{clean(name, 40)}={clean(value, 60)}" for name, value in recipe.items() if value not in (None, "none", 0))  # fmt: skip
 
 

@@ -1,0 +1,39 @@
+"""Layers × time: one reading of the whole network as a heat map."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..record import Run
+from .health import layers
+from .panel import STEPS, Axis, Panel, StepHeat, Value
+from .words import clean, number, share
+
+
+def glance(run: Run, what: str, title: str, scale: str, label: str, only: str = "") -> Panel | None:
+    """Every place of a reading as a row, in the order of the forward pass; None for fewer than two."""
+    order = {name: index for index, name in enumerate(layers(run))}
+    places = [where for where in run.places(what) if where.endswith(only)] or run.places(what)
+    places = sorted(places, key=lambda where: order.get(where, order.get(where.rpartition(".")[0], len(order))))
+    series = [(where, run.series(what, where)) for where in places]
+    series = [(where, one) for where, one in series if len(one)]
+    if len(series) < 2:
+        return None
+    last = [(one.last, where) for where, one in series if np.isfinite(one.last)]
+    tell = share if scale == "share" else lambda value: number(value, 2)
+    values = []
+    if last:
+        highest, lowest = max(last), min(last)
+        values = [
+            Value(
+                "most",
+                f"{tell(highest[0])} in {clean(highest[1], 30)}",
+                "bad" if scale == "share" and highest[0] > 0.4 else "",
+            )
+        ]
+        if scale != "share":
+            values.append(Value("least", f"{tell(lowest[0])} in {clean(lowest[1], 30)}"))
+    rows = [(clean(where, 40), one.steps, one.values) for where, one in series]
+    height = int(min(520, max(170, 60 + 16 * len(rows))))
+    mark = StepHeat(rows, scale, label)  # type: ignore[arg-type]
+    return Panel(title, [mark], x=STEPS, y=Axis(), values=values, height=height)

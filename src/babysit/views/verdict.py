@@ -1,0 +1,49 @@
+"""What a verdict comes to: roots with what they explain, and how long the run took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..record import Finding, Run
+
+
+def folded(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Roots in the order given, each with everything that it explains, over several steps too.
+
+    Examples:
+        >>> chain = [Finding("a", "…"), Finding("b", "…", explained_by="a"), Finding("c", "…", explained_by="b")]
+        >>> [(root.id, [one.id for one in rest]) for root, rest in folded(chain)]
+        [('a', ['b', 'c'])]
+    """
+    roots = [one for one in findings if not explained(one, findings)]
+    placed: list[tuple[Finding, list[Finding]]] = [(root, []) for root in roots]
+    first = {root.id: consequences for root, consequences in reversed(placed)}
+    for one in findings:
+        if explained(one, findings):
+            cause = _root_id(one, findings)
+            first.get(cause, placed[0][1] if placed else []).append(one)
+    if not placed and findings:  # every one is explained by another: a ring; show them all
+        return [(one, []) for one in findings]
+    return placed
+
+
+def explained(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Is its cause among the findings?"""
+    return bool(finding.explained_by) and any(one.id == finding.explained_by for one in findings if one is not finding)
+
+
+def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
+    by_id = {one.id: one for one in reversed(findings)}
+    seen = {finding.id}
+    while finding.explained_by in by_id and finding.explained_by not in seen:
+        finding = by_id[finding.explained_by]
+        seen.add(finding.id)
+    return finding.id
+
+
+def span(run: Run) -> float:
+    """Seconds from the first to the newest reading; 0 where that is unknown."""
+    begun = getattr(run, "begun", None) or run.fact("begun")
+    if isinstance(begun, int | float) and run.seconds > begun:
+        return run.seconds - begun
+    return run.seconds if 0 < run.seconds < 1e8 else 0.0  # a small number is a duration, a large one a clock time
