@@ -21,6 +21,7 @@ _PUBLIC = {
     "train": "trainer",
     "watch": "watcher",
     "diagnose": "doctor",
+    "report": "views.page",
     "fit": "trainer",
     "predict": "trainer",
     "load_model": "trainer",
