@@ -111,7 +111,7 @@ class Doctor:
         self._rules = list(all_rules() if rules is None else rules)
         self._allow = frozenset(allow)
         self._least = SEVERITIES.index(least)  # type: ignore[arg-type]
-        self._kept: dict[str, tuple[int, tuple[Finding, ...]]] = {}
+        self._kept: dict[str, tuple[int, int, tuple[Finding, ...]]] = {}  # by rule: version and step it was asked at
         self._since: dict[str, int] = {}
         self._said: set[str] = set()
 
@@ -142,10 +142,11 @@ class Doctor:
         for rule in self._rules:
             if rule.name in self.failed or rule.name in self._allow or (rule.needs_end and not over):
                 continue
-            asked, kept = self._kept.get(rule.name, (-1, ()))
-            if asked < 0 or any(run.changed(name) > asked for name in rule.reads):
+            asked, at, kept = self._kept.get(rule.name, (-1, -1, ()))
+            moved = run.step > at and "step" in rule.reads
+            if asked < 0 or moved or any(run.changed(name) > asked for name in rule.reads):
                 kept = self._answer(rule, run)
-                self._kept[rule.name] = (now, kept)
+                self._kept[rule.name] = (now, run.step, kept)
             found.extend(kept)
         return [one for one in found if one.id not in self._allow]
 

@@ -232,9 +232,15 @@ class Run:
         """The `version` at which a reading ("loss.train"), fact ("fact:task") or event ("event:val") last changed."""
         return self._changed.get(what, 0)
 
-    def once(self, function: Callable[[Run], Any]) -> Any:
-        """`function(run)`, worked out once for each version of the run: what many readers share."""
+    def once(self, function: Callable[[Run], Any], *names: str) -> Any:
+        """`function(run)`, worked out once for each version of the run, or of the readings and facts it is said to rest on."""
+        version = max(map(self.changed, names)) if names else self.version
         kept = self._once.get(function)
-        if kept is None or kept[0] != self.version:
-            kept = self._once[function] = (self.version, function(self))
+        if kept is None or kept[0] != version:
+            kept = self._once[function] = (version, function(self))
         return kept[1]
+
+    def tail(self, what: str, where: str, count: int) -> np.ndarray:
+        """The newest `count` values of a reading, without the rest of its series."""
+        column = self._columns.get((what, where))
+        return np.array(column.values[-count:], np.float64) if column else EMPTY.values

@@ -40,8 +40,8 @@ class Rule:
 
     Attributes:
         name: the public id of its findings, "dead-relu".
-        reads: the readings, facts ("fact:parameters") and events ("event:nonfinite") it rests on;
-            it is asked again only when one of them has changed.
+        reads: the readings, facts ("fact:parameters") and events ("event:nonfinite") it rests on, and
+            "step" where it counts steps; it is asked again only when one of them has changed.
         explains: ids of the findings that this disease brings about.
         family: one of FAMILIES.
         needs_end: it can only be said once the training is over.

@@ -16,12 +16,16 @@ ADAPTIVE = ("adam", "adamw", "adamax", "nadam", "radam", "rmsprop", "adagrad", "
 
 def modules(run: Run) -> list[Facts]:
     """The modules that are called, in order of first call."""
+    return run.once(_modules, "fact:modules")
+
+
+def _modules(run: Run) -> list[Facts]:
     return [one for one in run.fact("modules") or [] if one.get("calls", 1)]
 
 
 def module(run: Run, name: str) -> Facts:
     """The facts of one module, empty when unknown."""
-    return run.once(_by_name).get(name, {})
+    return run.once(_by_name, "fact:modules").get(name, {})
 
 
 def _by_name(run: Run) -> dict[str, Facts]:
@@ -30,7 +34,7 @@ def _by_name(run: Run) -> dict[str, Facts]:
 
 def order(run: Run) -> dict[str, int]:
     """Position of every module in the order of first call."""
-    return run.once(_order)
+    return run.once(_order, "fact:modules")
 
 
 def _order(run: Run) -> dict[str, int]:
@@ -39,10 +43,14 @@ def _order(run: Run) -> dict[str, int]:
 
 def last_module(run: Run) -> Facts:
     """The last leaf module that is called, empty when unknown."""
-    names = [one.get("name", "") for one in modules(run)]
-    leaves = [one for one in modules(run) if not any(other.startswith(one.get("name", "") + ".") for other in names if one.get("name"))]  # fmt: skip
-    leaves = [one for one in leaves if one.get("name")] or leaves
-    return leaves[-1] if leaves else {}
+    return run.once(_last_module, "fact:modules")
+
+
+def _last_module(run: Run) -> Facts:
+    called = modules(run)
+    holders = {name.rpartition(".")[0] for name in (one.get("name", "") for one in called) if "." in name}
+    leaves = [one for one in called if one.get("leaf", one.get("name") not in holders) and one.get("name")]
+    return (leaves or called or [{}])[-1]
 
 
 def activation_of(one: Facts) -> Facts:
@@ -70,7 +78,7 @@ def parameters(run: Run) -> list[Facts]:
 
 def parameter(run: Run, name: str) -> Facts:
     """The facts of one parameter, empty when unknown."""
-    return run.once(_parameters_by_name).get(name, {})
+    return run.once(_parameters_by_name, "fact:parameters").get(name, {})
 
 
 def _parameters_by_name(run: Run) -> dict[str, Facts]:
@@ -88,7 +96,7 @@ def is_matrix(run: Run, where: str) -> bool:
 
 def weights(run: Run) -> list[Facts]:
     """Trainable weight matrices (no bias, norm, embedding) in call order, tied ones once."""
-    return run.once(_weights)
+    return run.once(_weights, "fact:parameters", "fact:modules")
 
 
 def _weights(run: Run) -> list[Facts]:
@@ -149,11 +157,21 @@ def source(run: Run, what: str) -> str | None:
 
 def recent(run: Run, what: str, count: int = 5, places: Iterator[str] | None = None) -> dict[str, float]:
     """Median of the newest `count` finite values of a reading at each place."""
+    names = list(places if places is not None else run.places(what))
+    tails = {where: run.tail(what, where, count) for where in names}
+    whole = [where for where, values in tails.items() if len(values) == count]
+    if whole:
+        together = np.array([tails[where] for where in whole])
+        good = np.isfinite(together).all(axis=1)
+        medians = np.median(together[good], axis=1).tolist() if good.any() else []
+        done = dict(zip([where for where, fine in zip(whole, good, strict=True) if fine], medians, strict=True))
+    else:
+        done = {}
     found = {}
-    for where in places if places is not None else run.places(what):
-        values = run.series(what, where).tail(count)
-        values = values[np.isfinite(values)]
-        if len(values):
+    for where, values in tails.items():
+        if where in done:
+            found[where] = done[where]
+        elif len(values := values[np.isfinite(values)]):
             found[where] = float(np.median(values))
     return found
 

@@ -14,7 +14,7 @@ from ..record import Run, Series
 
 READS = (
     "loss.train", "loss.criterion", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
-    "target.entropy", "target.std", "event:end",
+    "target.entropy", "target.std", "event:end", "step",
     "fact:task", "fact:modules", "fact:optimizers", "fact:parameters", "fact:criteria", "fact:loops",
 )  # fmt: skip
 """What `progress` rests on: every graded rule reads these too."""

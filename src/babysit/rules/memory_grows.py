@@ -15,7 +15,7 @@ from ._words import number, percent
 ITEM = advice("Keep numbers, not tensors", "losses.append(loss.item())  # total += loss.item()")
 
 
-@rule("memory.resident", "loss.graphs", "fact:loops", family="calls")
+@rule("memory.resident", "loss.graphs", "fact:loops", "step", family="calls")
 def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int = 100) -> Iterator[Finding]:
     """Memory climbs with every step: losses are kept together with their graphs.
 

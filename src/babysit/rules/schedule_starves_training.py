@@ -69,8 +69,7 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
         yield _say(run, "error", 0.95, 0, "the learning rate has been 0 from the start", 0.0, "> 0")
         return
     out = values < low * peak
-    top = int(np.argmax(values))
-    if not out[-1] or not out[top:].any():
+    if peak < 0 or not out[-1] or out.all():
         return
     start = int(np.flatnonzero(~out)[-1]) + 1
     begin = int(steps[start])
