@@ -162,16 +162,13 @@ class Activation(Kernel):
         return aten.softplus_backward.grad_input(da, kept, options["beta"], options["threshold"], grad_input=da)
 
     def _share(self, da: Tensor) -> Tensor:
-        """The gradient of a maximum goes to the piece that gave it (the first of equal ones)."""
+        """The gradient of a maximum goes to the piece that gave it (in equal parts to equal ones)."""
         pieces = self.layer.options["pieces"]
         lanes, units, count = da.shape
         dz = self.buffer("dz", lanes, pieces * units, count)
         parts, inputs = dz.view(lanes, pieces, units, count), self.kept.view(lanes, pieces, units, count)
-        open_ = torch.ones_like(da, dtype=torch.bool)
-        for piece in range(pieces):
-            won = (inputs[:, piece] == self.out) & open_
-            torch.mul(da, won, out=parts[:, piece])
-            open_ &= ~won
+        won = torch.eq(inputs, self.out.unsqueeze(1), out=self.buffer("won", *parts.shape))
+        torch.mul(won, (da / won.sum(1)).unsqueeze(1), out=parts)
         return dz
 
 

@@ -64,7 +64,8 @@ class Fleet:
                     return
                 yield train(job)
             return
-        cohorts = self._cohorts(train, list(jobs))
+        with _one_thread(train):  # measured as it will run
+            cohorts = self._cohorts(train, list(jobs))
         yield from self._run(train, cohorts)
 
     def close(self) -> None:

@@ -64,9 +64,9 @@ class Searched(Study):
 
     def report(self, path: str | Path) -> Path:
         """Write the search as one HTML file: what the lecture shows of one, with the edge warning."""
-        from .page import page
+        from ..views.page import report
 
-        return _whole(Path(path), page(self))
+        return report(self, path)
 
     def save(self, path: str | Path) -> Path:
         """Write the study as JSON."""
