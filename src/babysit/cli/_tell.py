@@ -46,8 +46,7 @@ class Teller:
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         for name, value in rows:
-            text = Text(f"     {name:<13} ", "dim")
-            text.append(value, "bold green" if name == "test" else "default")
+            text = Text(f"     {name:<13} ", "dim") + Text(value, "bold green" if name == "test" else "")
             self.console.print(text)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -71,7 +70,7 @@ class Teller:
         for index, trial in enumerate(study.ranked()[:KEPT]):
             text = Text("   ")
             text.append("★ " if index == 0 else "  ", "yellow")
-            text.append(line(trial, study.metric, len(study.trials)), "default" if index == 0 else "dim")
+            text.append(line(trial, study.metric, len(study.trials)), "" if index == 0 else "dim")
             self.console.print(text)
         broken = [trial for trial in study.trials if trial.state == "broken"]
         if broken:

@@ -24,26 +24,26 @@ WHOLE = 1_000_000
 """Epochs of a training that is ended by its steps."""
 
 
-def brief(split: Split, prepared: Prepared, recipe: Recipe) -> Train:
+def brief(split: Split, prepared: Prepared, base: Recipe) -> Train:
     """The `train` that checks get: short trainings on one split, in memory.
 
     Args:
-        prepared: what `prepare(recipe, split)` gave; used whenever a check leaves preprocessing alone.
+        prepared: what `prepare(base, split)` gave; used whenever a check leaves preprocessing alone.
     """
 
     def train(
-        recipe_: Recipe,
+        recipe: Recipe,
         *,
         steps: int,
         examples: int | None = None,
         ramp: tuple[float, float] | None = None,
         until: float | None = None,
     ) -> Run:
-        same = all(getattr(recipe_, name) == getattr(recipe, name) for name in _PREPARED)
-        ready = prepared if same else prepare(recipe_, split, prepared.device)
+        same = all(getattr(recipe, name) == getattr(base, name) for name in _PREPARED)
+        ready = prepared if same else prepare(recipe, split, prepared.device)
         if examples is not None:
             ready = ready.subset(_of_all_classes(ready.train.y, ready.task, examples))
-        return _train(recipe_.edit(epochs=WHOLE), split, ready, steps, ramp, until)
+        return _train(recipe.edit(epochs=WHOLE), split, ready, steps, ramp, until)
 
     return train
 

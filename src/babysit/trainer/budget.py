@@ -12,7 +12,9 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SEARCH = 0.6
 """The share of what is left that the search may take; training gets nearly all of the rest."""
 KEEP = 0.04
-"""The share kept for the test and the report."""
+"""The share kept for the test and the report, beside"""
+RESERVE = 2.0
+"""seconds, which the report takes on a slow machine."""
 
 
 def seconds_of(text: str | float | None) -> float | None:
@@ -59,15 +61,15 @@ class Budget:
 
     def for_training(self) -> float:
         """Seconds that training may take from now on."""
-        return self.left - (0.0 if self.seconds is None else min(self.left, 1.0 + KEEP * self.seconds))
+        return self.left - (0.0 if self.seconds is None else min(self.left, RESERVE + KEEP * self.seconds))
 
     def for_search(self, training: float) -> float:
         """Seconds that a search may take from now on.
 
         Args:
             training: seconds that one whole training is expected to take. Without a limit the search
-                gets twice that, and at least 12 seconds.
+                gets as long, and at least 10 seconds.
         """
         if self.seconds is None:
-            return max(12.0, 2 * training)
+            return max(10.0, training)
         return SEARCH * self.for_training()

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -446,7 +446,7 @@ def _batch_loop(training: Training) -> Callable[[Iterator[tuple[Tensor, Tensor]]
     return loop
 
 
-def _ratios(names: list[str], before: list[Tensor], after: list[Tensor]) -> dict[tuple[str, str], float]:
+def _ratios(names: Sequence[str], before: Sequence[Tensor], after: Sequence[Tensor]) -> dict[tuple[str, str], float]:
     """rms(Δw) / rms(w) of each weight matrix, in one transfer."""
     with torch.no_grad():
         values = [(new - old).norm() / old.norm().clamp_min(1e-12) for old, new in zip(before, after, strict=True)]

@@ -9,7 +9,7 @@ examples go through it batch by batch.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,7 +54,7 @@ class Examples:
 
     def batches(
         self, order: Tensor, size: int, *, start: int = 0, count: int, noise: torch.Generator
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Batches number `start` to `count` of the examples in `order` (N,), `size` in each."""
         order = order[start * size : count * size]
         if isinstance(self.x, Tensor):
