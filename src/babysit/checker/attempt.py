@@ -68,6 +68,8 @@ class Attempt:
         idle: fields of the edit that met nothing to change.
         failed: the program's own error, in a line; "" when it ran. `traceback` is the whole of it.
         ended: "end", "steps", "time", "lost" or "failed".
+        wrote: files that it opened for writing.
+        printed: the last line that it printed.
     """
 
     score: float = math.nan
@@ -80,6 +82,7 @@ class Attempt:
     traceback: str = ""
     ended: str = ""
     wrote: list[str] = field(default_factory=list)
+    printed: str = ""
 
     @property
     def usable(self) -> bool:
@@ -169,10 +172,10 @@ def _fork(program: Program, order: Order) -> tuple[int, int]:
 def _detach() -> None:
     """Nothing of the program's own reaches the terminal, and nobody answers it."""
     null = os.open(os.devnull, os.O_RDWR)
-    quiet = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+    said, complained = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
     os.dup2(null, 0)
-    os.dup2(quiet.fileno(), 1)
-    os.dup2(quiet.fileno(), 2)
+    os.dup2(said.fileno(), 1)
+    os.dup2(complained.fileno(), 2)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
@@ -210,6 +213,7 @@ def perform(program: Program, order: Order) -> Attempt:
         found.steps = stage.steps
     found.seconds = time.perf_counter() - began
     found.wrote = sorted(set(found.wrote))[:20]
+    found.printed = _last_printed()
     return found
 
 
@@ -238,6 +242,16 @@ def _last_line(error: BaseException) -> str:
     own = [f for f in place if "babysit" not in f.filename and "importlib" not in f.filename]
     where = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{where}".strip()[:300]
+
+
+def _last_printed() -> str:
+    """The last line on standard output, where that is a file (as in a fork of ours)."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        size = os.fstat(1).st_size
+        tail = os.pread(1, min(size, 4096), max(0, size - 4096)).decode(errors="replace").strip()
+        return tail.rpartition("\n")[2][:300]
+    return ""
 
 
 def _own_traceback(error: BaseException) -> str:

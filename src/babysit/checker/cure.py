@@ -25,7 +25,7 @@ from ..record import Finding, Run
 from ..record.store import read
 from . import source
 from .attempt import Attempt, Order, Program, run_all
-from .plan import Candidate, candidates, general, pairs
+from .plan import Candidate, candidates, general, pairs, root_of
 from .program import Script
 from .proof import SEEDS, SMALLEST_GAIN, Comparison, compare, mean, sd
 
@@ -327,8 +327,10 @@ def _result(work: _Work, tries: list[Try], findings: list[Finding], path: Path |
     ranked = sorted(tries, key=lambda one: (not one.proven, -_gain(work, one)))
     best = ranked[0] if ranked and ranked[0].proven else None
     if best is not None:
-        findings = [_confirmed(one) if one.id == best.candidate.finding else one for one in findings]
-        findings.sort(key=lambda one: one.id != best.candidate.finding)
+        cause = root_of(best.candidate.finding, findings)
+        best.candidate = replace(best.candidate, finding=cause)
+        findings = [_confirmed(one) if one.id == cause else one for one in findings]
+        findings.sort(key=lambda one: one.id != cause)
     notes = []
     if work.first.wrote:
         shown = ", ".join(work.first.wrote[:3])

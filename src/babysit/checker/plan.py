@@ -46,16 +46,63 @@ def candidates(findings: Iterable[Finding]) -> list[Candidate]:
     First the first remedy of every finding, then the second ones: a wrong first suspect costs one try.
     """
     known = fields()
+    ordered = sorted(findings, key=lambda finding: finding.explained_by is not None)
     ladders = [
-        [
-            Candidate(finding.id, remedy.title, remedy.edit, remedy.code)
-            for remedy in finding.remedies
-            if remedy.edit and all(name in known for name in remedy.edit)
-        ]
-        for finding in sorted(findings, key=lambda finding: finding.explained_by is not None)
-        if finding.severity != "info"
+        list(
+            _further(
+                Candidate(finding.id, remedy.title, remedy.edit, remedy.code)
+                for remedy in finding.remedies
+                if remedy.edit and all(name in known for name in remedy.edit)
+            )
+        )
+        for finding in serious(ordered)
+    ]
+    wanted = {
+        way
+        for ladder, one in zip(ladders, serious(ordered), strict=True)
+        if not one.explained_by
+        for way in _ways(ladder)
+    }
+    ladders = [
+        [one for one in ladder if root.explained_by is None or len(wanted) != 1 or _ways([one]) <= wanted]
+        for ladder, root in zip(ladders, serious(ordered), strict=True)
     ]
     return list(_once(_by_turns(ladders)))
+
+
+def root_of(name: str, findings: Iterable[Finding]) -> str:
+    """The id of the finding that is at the root of the one named so."""
+    by_id = {finding.id: finding for finding in findings}
+    seen: set[str] = set()
+    while name in by_id and name not in seen and (above := by_id[name].explained_by) in by_id:
+        seen.add(name)
+        name = str(above)
+    return name
+
+
+def serious(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that are more than good to know."""
+    return [finding for finding in findings if finding.severity != "info"]
+
+
+def _ways(ladder: Iterable[Candidate]) -> set[bool]:
+    """Which ways the learning rate is to go: True up, False down. A symptom may ask for the way its root rules out."""
+    steps = [str(one.edit["lr"]) for one in ladder if set(one.edit) == {"lr"} and str(one.edit["lr"]).startswith("*")]
+    return {float(step[1:]) > 1 for step in steps}
+
+
+def _further(ladder: Iterable[Candidate]) -> Iterator[Candidate]:
+    """A learning rate that is to fall or rise is tried further down or up too: by how much, no symptom tells."""
+    for one in ladder:
+        yield one
+        step = one.edit.get("lr")
+        if len(one.edit) == 1 and step in ("*0.1", "*10"):
+            lower = step == "*0.1"
+            for factor in (100, 1000):
+                change = f"*{1 / factor:g}" if lower else f"*{factor}"
+                title = f"{'Lower' if lower else 'Raise'} the learning rate {factor:,} times"
+                code = (one.code or "").replace("*= 0.1", f"*= {1 / factor:g}").replace("*= 10", f"*= {factor}")
+                yield Candidate(one.finding, title, {"lr": change}, code or None)
 
 
 def general(tried: Iterable[Candidate]) -> list[Candidate]:

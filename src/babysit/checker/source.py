@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -31,12 +32,15 @@ def rewritten(text: str, edit: Mapping[str, Any]) -> str | None:
     except SyntaxError:
         return None
     changes: list[Change] = []
+    if "optimizer" in edit:  # one call is written anew, its rate included
+        edit = {**edit, "optimizer": (edit["optimizer"], edit.get("lr"))}
+        edit.pop("lr", None)
     for name, value in edit.items():
         found = _WRITERS[name](tree, text, value) if name in _WRITERS else None
         if not found:
             return None
         changes += found
-    return _apply(text, changes)
+    return None if _overlap(changes) else _apply(text, changes)
 
 
 def diff(path: Path, edit: Mapping[str, Any]) -> str | None:
@@ -72,6 +76,11 @@ def apply(path: Path, edit: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise OutputError(f"{path} must be writable, but: {error}") from error
     return backup
+
+
+def _overlap(changes: list[Change]) -> bool:
+    ordered = sorted(changes)
+    return any(one[2:4] > other[:2] for one, other in itertools.pairwise(ordered))
 
 
 def _apply(text: str, changes: list[Change]) -> str:
@@ -375,14 +384,15 @@ def _loops(tree: ast.AST) -> Iterator[ast.For]:
 
 def _optimizer(tree: ast.AST, text: str, value: Any) -> list[Change]:
     call = _one(_calls(tree, _OPTIMIZERS))
-    name = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}.get(str(value))
-    if call is None or name is None or not call.args or len(call.args) > 1:
+    rule, rate = value
+    name = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}.get(str(rule))
+    if call is None or name is None or not call.args or (isinstance(rate, str) and rate.startswith("*")):
         return []
-    lr = _keyword(call, "lr")
+    given = _keyword(call, "lr") or (call.args[1] if len(call.args) > 1 else None)
+    lr = f"{rate:g}" if rate is not None else ast.unparse(given) if given is not None else None
     start = ast.unparse(call.func).rsplit(".", 1)
     head = f"{start[0]}.{name}" if len(start) == 2 else name
-    rate = f", lr={ast.unparse(lr)}" if lr is not None else ""
-    return [_span(call, f"{head}({ast.unparse(call.args[0])}{rate})")]
+    return [_span(call, f"{head}({ast.unparse(call.args[0])}{f', lr={lr}' if lr else ''})")]
 
 
 _WRITERS: dict[str, Callable[[ast.AST, str, Any], list[Change]]] = {
