@@ -1,0 +1,215 @@
+"""The ward's confusion matrix: every program of tests/ward under watch, and what was said of it.
+
+    python bench/ward.py [--half a] [--only NAME …] [--json FILE] [--jobs 1] [--overhead 1%]
+
+Programs run unchanged, each in a fork of one warm process, in an empty folder. tests/ward/ward.toml says what
+is wrong with each: `cause` (none for a healthy one; several ids where either is right) and its `half`. Half "a" is for
+calibration; what is claimed is claimed of half "b".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+for name, value in {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
+    os.environ.setdefault(name, value)
+
+HERE = Path(__file__).resolve().parent
+WARD = HERE.parent / "tests" / "ward"
+
+
+@dataclass
+class Case:
+    """One program and what is wrong with it (nothing: `cause` is empty)."""
+
+    name: str
+    file: Path
+    cause: list[str] = field(default_factory=list)
+    half: str = "a"
+    args: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Result:
+    """What was said of a program."""
+
+    name: str
+    half: str
+    cause: list[str]
+    status: str = "crashed"
+    found: list[dict[str, Any]] = field(default_factory=list)
+    reason: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def serious(self) -> list[str]:
+        """Ids of findings that are more than an info, the likeliest first."""
+        return [one["id"] for one in self.found if one["severity"] != "info"]
+
+    @property
+    def rank(self) -> int:
+        """Place of the true cause among the serious findings, from 1; 0 when it isn't there."""
+        return next((place for place, one in enumerate(self.serious, 1) if one in self.cause), 0)
+
+
+def cases(ward: Path, half: str | None, only: Sequence[str]) -> list[Case]:
+    """The programs that ward.toml lists."""
+    with (ward / "ward.toml").open("rb") as file:
+        listed = tomllib.load(file)
+    found = []
+    for entry in listed.get("program", listed.get("programs", [])):
+        cause = entry.get("cause", entry.get("expect", []))
+        cause = [cause] if isinstance(cause, str) else list(cause)
+        file = ward / entry.get("file", f"programs/{entry.get('name')}.py")
+        one = Case(
+            entry.get("name") or file.stem,
+            file,
+            [c for c in cause if c != "healthy"],
+            entry.get("half", "a"),
+            [str(a) for a in entry.get("args", [])],
+        )
+        if (half is None or one.half == half) and (not only or any(word in one.name for word in only)):
+            found.append(one)
+    return found
+
+
+def run_one(case: Case, overhead: str, limit: float) -> Result:
+    """Run a program in a fork of this process, and read what it was told."""
+    result = Result(case.name, case.half, case.cause)
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        began = time.perf_counter()
+        child = os.fork()
+        if child == 0:
+            _child(case, overhead, limit, folder, answer)
+        os.waitpid(child, 0)
+        result.seconds = time.perf_counter() - began
+        if answer.exists():
+            for name, value in json.loads(answer.read_text()).items():
+                setattr(result, name, value)
+        elif (Path(folder) / "log").exists():
+            result.error = (Path(folder) / "log").read_text(errors="replace")[-400:]
+    return result
+
+
+def _child(case: Case, overhead: str, limit: float, folder: str, answer: Path) -> None:
+    """In the fork: the program under watch, its output to a file, the verdict to another. Never returns."""
+    code = 1
+    try:
+        os.chdir(folder)
+        log = os.open("log", os.O_CREAT | os.O_WRONLY)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        signal.alarm(int(limit))
+        from babysit.hosts.script import run_script
+        from babysit.watcher import watch
+
+        watcher = watch(overhead=overhead)
+        outcome = run_script(str(case.file), case.args, watcher=watcher)
+        verdict = watcher.verdict
+        whole = verdict.to_dict()
+        text = {"status": verdict.status, "found": whole["findings"], "reason": verdict.reason, "steps": verdict.steps,
+                "error": outcome.reason if outcome.failed else "; ".join(f"{k}: {v}" for k, v in verdict.failed.items())}  # fmt: skip
+        answer.write_text(json.dumps(text))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def table(results: Sequence[Result]) -> str:
+    """The confusion matrix: rows are true causes, columns what came first."""
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in results:
+        first = one.serious[0] if one.serious else one.status
+        rows[one.cause[0] if one.cause else "(healthy)"][first] += 1
+    lines = []
+    for cause in sorted(rows):
+        said = ", ".join(f"{name} {count}" for name, count in rows[cause].most_common())
+        lines.append(f"  {cause:<32} {said}")
+    return "\n".join(lines)
+
+
+def figures(results: Sequence[Result]) -> dict[str, float]:
+    """Shares: the true cause first and among the first three; healthy ones with an error or any warning."""
+    sick, well = [one for one in results if one.cause], [one for one in results if not one.cause]
+
+    def share(part: Sequence[Any], whole: Sequence[Any]) -> float:
+        return round(len(part) / len(whole), 4) if whole else float("nan")
+
+    return {
+        "sick": len(sick),
+        "first": share([one for one in sick if one.rank == 1], sick),
+        "first_three": share([one for one in sick if 1 <= one.rank <= 3], sick),
+        "healthy": len(well),
+        "healthy_error": share([one for one in well if any(f["severity"] == "error" for f in one.found)], well),
+        "healthy_warning": share([one for one in well if one.serious], well),
+        "healthy_said": share([one for one in well if one.status == "healthy"], well),
+        "crashed": len([one for one in results if one.status == "crashed"]),
+    }
+
+
+def report(results: Sequence[Result]) -> str:
+    """The matrix, what missed, and the figures of each half."""
+    parts = [table(results), ""]
+    for one in results:
+        wrong = (one.rank != 1) if one.cause else (bool(one.serious) or one.status != "healthy")
+        if wrong:
+            said = ", ".join(
+                f"{f['id']} [{f['severity'][0]}{f['confidence']:.2f}{' <- ' + f['explained_by'] if f['explained_by'] else ''}]"
+                for f in one.found[:6]
+            )
+            parts.append(
+                f"  {one.half} {one.name}: wanted {'/'.join(one.cause) or 'healthy'}; {one.status}: {said or one.reason or one.error}"
+            )
+    for half in sorted({one.half for one in results}):
+        parts.append(f"half {half}: {figures([one for one in results if one.half == half])}")
+    return "\n".join(parts)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run, print, write."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--ward", type=Path, default=WARD)
+    options.add_argument("--half", choices=["a", "b"])
+    options.add_argument("--only", nargs="*", default=[])
+    options.add_argument("--json", type=Path)
+    options.add_argument("--overhead", default="1%")
+    options.add_argument("--limit", type=float, default=120.0, help="seconds for one program")
+    chosen = options.parse_args(words)
+    import torch
+
+    import babysit.doctor
+    import babysit.hosts.script
+    import babysit.watcher
+
+    torch.set_num_threads(1)
+    babysit.doctor.all_rules()
+    results = []
+    for case in cases(chosen.ward, chosen.half, chosen.only):
+        one = run_one(case, chosen.overhead, chosen.limit)
+        results.append(one)
+        print(f"{one.name:<44} {one.status:<9} {one.seconds:5.1f} s  {', '.join(one.serious[:3])}", file=sys.stderr)
+    print(report(results))
+    if chosen.json:
+        whole: Mapping[str, Any] = {"schema": 1, "results": [asdict(one) for one in results], "figures": {
+            half: figures([one for one in results if one.half == half]) for half in sorted({one.half for one in results})}}  # fmt: skip
+        chosen.json.write_text(json.dumps(whole, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
