@@ -24,7 +24,7 @@ import torch
 from ..errors import BabysitError, RecipeError, did_you_mean
 from .cohort import Cohort, Stacked
 from .job import Job, Outcome, Train
-from .probe import Choice, choose
+from .probe import WORDS, Choice, choose, summary
 from .result import cores
 from .work import Work
 
@@ -105,9 +105,19 @@ class Fleet:
         if key not in self._choices:
             choice = choose(work, found, jobs[0], self.engine, len(jobs))
             self._choices[key] = choice
-            if choice.why and choice.why not in self.notes:
-                self.notes.append(choice.why)
+            self._tell()
         return self._choices[key]
+
+    def _tell(self) -> None:
+        """What was chosen and why: a sentence for each engine, and one for each trouble."""
+        by: dict[str, list[Choice]] = {}
+        for choice in self._choices.values():
+            by.setdefault(choice.engine, []).append(choice)
+        self.notes = [note for note in self.notes if not note.startswith(tuple(WORDS.values()))]
+        self.notes += [summary(engine, choices) for engine, choices in sorted(by.items())]
+        for trouble in (trouble for choice in self._choices.values() for trouble in choice.troubles):
+            if trouble not in self.notes:
+                self.notes.append(trouble)
 
     def _threads(self, work: Work) -> int:
         return 1 if work.device.type != "cpu" else max(1, self.threads or cores())

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +27,7 @@ CACHE = 1 << 19
 MOST = {"cpu": 64, "cuda": 1024}
 """Lanes of one cohort at most."""
 STEPS = 3
+WORDS = {"batched": "batched", "vmap": "vmap", "solo": "one by one"}
 
 
 @dataclass
@@ -38,14 +39,17 @@ class Choice:
         width: lanes at once.
         program: makes what a cohort runs (one for each thread).
         seconds: that one lane's step takes.
-        why: one sentence for people.
+        times: engine -> seconds of one lane's step, of all that were measured.
+        troubles: why an engine can't be used, in sentences.
     """
 
     engine: str
     width: int
     program: Callable[[], Any]
     seconds: float
-    why: str = ""
+    times: dict[str, float] = field(default_factory=dict)
+    troubles: list[str] = field(default_factory=list)
+    parameters: int = 0
 
 
 def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choice:
@@ -89,7 +93,8 @@ def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choic
             del options[choice.engine]
             troubles.append(f"vmap can't take this network ({str(error).splitlines()[0][:120]})")
     best = min(options.values(), key=lambda choice: choice.seconds)
-    best.why = _why(found, best, options, troubles)
+    best.times = {name: choice.seconds for name, choice in options.items()}
+    best.troubles, best.parameters = troubles, sum(one.numel() for one in found.module.parameters())
     return best
 
 
@@ -162,34 +167,42 @@ class _Short:
 
 
 def _measure_solo(work: Work, found: Design, job: Job, batch: int) -> float:
-    """A step's forward and backward alone: less than what one by one really costs (the first use of `torch.optim`
-    takes a second, so it isn't touched before it is chosen)."""
+    """A step's forward and backward, and our own update of one lane in the place of PyTorch's, which costs about the
+    same but whose first use takes a second: it isn't touched before one by one is chosen."""
+    import numpy as np
+
+    from ..trainer.criterion import criterion
+    from .updates import Update
+
     recipe = work.recipe_of(job)
     fold = work.fold(recipe, job.fold)
     module = copy.deepcopy(found.module).requires_grad_(True).train()
-    from ..trainer.criterion import criterion
-
+    update = Update(recipe.optimizer, {name: one.shape for name, one in module.named_parameters()}, 1, work.device)
+    one = np.ones(1)
+    update.numbers(np.full((STEPS + 1, 1), 1e-6), one, one * 0.9, one * 0, one * math.inf)
     loss_of = criterion(recipe, work.task)
     times = []
-    state = torch.get_rng_state()
-    for _ in range(STEPS + 1):
-        began = time.perf_counter()
-        loss_of(module(fold.x[:batch]), fold.y[:batch]).backward()
-        if work.device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-    torch.set_rng_state(state)
+    with torch.random.fork_rng(devices=[]):
+        for number in range(STEPS + 1):
+            began = time.perf_counter()
+            loss_of(module(fold.x[:batch]), fold.y[:batch]).backward()
+            with torch.no_grad():
+                update.step(number)
+            if work.device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - began)
     return min(times[1:])
 
 
-def _why(found: Design, best: Choice, options: dict[str, Choice], troubles: list[str]) -> str:
-    told = {
-        "batched": f"batched, {best.width} networks at once",
-        "vmap": f"vmap, {best.width} networks at once",
-        "solo": "one by one",
-    }
-    times = ", ".join(f"{name} {choice.seconds * 1e6:.0f} µs" for name, choice in sorted(options.items()))
-    count = sum(one.numel() for one in found.module.parameters())
-    rule = found.key[0][0]
-    note = f"{count:,} parameters with {rule}: {told[best.engine]} ({times} a step and network)"
-    return note + (f"; {'; '.join(troubles)}" if troubles else "")
+def summary(engine: str, choices: list[Choice]) -> str:
+    """What an engine was chosen for, and why, in one sentence."""
+    sizes = sorted(choice.parameters for choice in choices)
+    size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
+    names = sorted({name for choice in choices for name in choice.times})
+    told = []
+    for name in names:
+        times = sorted(choice.times[name] * 1e6 for choice in choices if name in choice.times)
+        span = f"{times[0]:.0f}" if len(times) == 1 else f"{times[0]:.0f} to {times[-1]:.0f}"
+        told.append(f"{WORDS[name]} {span} µs")
+    lanes = f", up to {max(choice.width for choice in choices)} networks at once" if engine != "solo" else ""
+    return f"{WORDS[engine]}{lanes}, for networks of {size} parameters: a step of one takes {', '.join(told)}"

@@ -51,7 +51,7 @@ def search(
         recipe: the base that every trial edits; its `epochs` are those of a full training.
         model: `factory(hp) -> nn.Module`, instead of the recipe's own network; `hp` has the trial's values and
             the recipe's. Or "module:factory" as in a recipe.
-        train: a training of your own, `train(recipe) -> Run`, instead of ours.
+        train: a training of your own, `train(recipe) -> Run`, instead of ours (or what `training_of` makes of a script).
         folds: cross-validation with so many; 1 uses the split's validation part.
         trials: how many in all; without it and without `time`, 100.
         time: seconds, or "90s", "5m", "1h"; kept, the final re-training included.
@@ -92,10 +92,10 @@ def search(
     if isinstance(model, str):
         base, model = base.edit(model=model), None
     plan = Plan.of(trials, time, base.epochs, method, believe, seeds)
-    own_fields = model is not None or train is not None
-    chosen = None if space is None else Space.of(space, base=None if own_fields and model is not None else base)
+    chosen = None if space is None else Space.of(space, base=None if model is not None else base)
     if train is not None:
-        work: Any = _Opaque(train, base)
+        work: Any = train if isinstance(train, Executor) else _Opaque(train, base)  # a script brings its own way to run
+        executor = train if isinstance(train, Executor) else executor
         task = "classification"
     else:
         split = data if isinstance(data, Split) else load(base, data=None if isinstance(data, str | Path) else data)
@@ -150,12 +150,12 @@ def _executor(asked: Executor | str, work: Any, engine: str, workers: int | None
 def _check_own(space: Space, base: Recipe) -> None:
     """Fields that are a recipe's must have values that a recipe may have; the others are the model's own."""
     from dataclasses import fields as specs
+    from dataclasses import replace
 
     names = {spec.name for spec in specs(Recipe)}
-    ours = {name: one for name, one in space.items() if name in names}
-    if ours:
-        for name, one in ours.items():
-            Space({name: type(one)(**{**one.__dict__, "conditions": ()})}).check(base)
+    for name, one in space.items():
+        if name in names:
+            Space({name: replace(one, conditions=())}).check(base)
 
 
 def seconds_of(told: float | str | None) -> float | None:

@@ -1,0 +1,120 @@
+"""`babysit search SOURCE [SPACE]`: find good hyperparameters, coarse to fine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("search")
+@click.argument("source")
+@click.argument("words", nargs=-1, metavar="[DATA] [SPACE.toml] [FIELD=VALUE]…")
+@click.option("--space", "space_file", metavar="FILE", help="The space, as TOML (or as a word that ends in .toml).")
+@click.option("--fields", metavar="A,B", help="Recipe fields to search in their usual ranges, where no space is given.")
+@click.option("--time", "limit", metavar="TIME", help="Time for everything, such as 90s or 5m.")
+@click.option("--trials", type=click.IntRange(1), help="Trials in all; without it and --time, 100.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of a full training.")
+@click.option("--folds", type=click.IntRange(1), default=1, show_default=True, help="Cross-validation with so many.")
+@click.option("--method", default="staged", show_default=True, help="staged, random, grid, sobol, tpe, cmaes, gp.")
+@click.option("--engine", default="auto", show_default=True, help="auto (measured), batched, vmap, solo.")
+@click.option("--processes", is_flag=True, help="One process per core instead of threads.")
+@click.option("--ray", "ray_address", metavar="ADDRESS", help="Spread over a Ray cluster: auto, or an address.")
+@click.option("--workers", type=click.IntRange(1), help="Threads or processes; default: the cores.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds before a best one is believed."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="A folder; the same call again goes on where it was.")
+@click.option("--storage", metavar="URL", help="An Optuna storage, such as sqlite:///study.db.")
+@click.option("--name", default="search", show_default=True, help="The study's name in the storage.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--report", "report_file", metavar="FILE", help="Write the search as one HTML file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the study as one JSON object.")
+def command(source: str, words: tuple[str, ...], **options: Any) -> None:
+    """Find good hyperparameters, coarse to fine, many networks at once.
+
+    SOURCE is what `babysit train` takes (a bundled set, a file, a folder), a model factory
+    (`mynet.py:make`, then DATA follows), or a training script (`train.py`, with --space).
+    """
+    import json
+
+    from rich.console import Console
+
+    from ..errors import TrainingError
+
+    err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    arguments = _arguments(source, words, options)
+    from ._search_table import Live
+
+    try:
+        with Live(err) as live:
+            from ..tuner import search
+
+            study = search(on_trial=live.trial, on_progress=live.progress, **arguments)
+    except KeyboardInterrupt:
+        if options["out"]:
+            err.print("stopped; all that ended is kept, and the same call goes on")
+        raise
+    for note in study.notes:
+        err.print(f"[dim]{note}[/]", markup=True)
+    for one in [*study.widenings, *(found.message for found in study.findings)]:
+        err.print(f"• {one}", markup=False)
+    if options["report_file"]:
+        err.print(f"report: {study.report(options['report_file'])}", markup=False)
+    if options["as_json"]:
+        click.echo(json.dumps(study.to_dict()))
+    else:
+        click.echo(study.table(10))
+    try:
+        study.best  # noqa: B018
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
+
+
+def _arguments(source: str, words: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """The call of `babysit.search` that the command line means."""
+    from ..errors import RecipeError
+    from ..record import Recipe
+
+    plain = [word for word in words if "=" not in word]
+    edit = Recipe.parse(word for word in words if "=" in word)
+    spaces = [word for word in plain if word.endswith(".toml")]
+    others = [word for word in plain if not word.endswith(".toml")]
+    if len(spaces) > 1 or (spaces and options["space_file"]):
+        raise RecipeError("one space must be given, but there are several")
+    if source.endswith(".py"):
+        return _script(source, others, options, spaces)
+    data = source
+    if ":" in source and source.partition(":")[0].removesuffix(".py") != source.partition(":")[0]:
+        if len(others) != 1:
+            raise RecipeError(
+                f"the data must follow the model: babysit search {source} DATA, but got {others or 'nothing'}"
+            )
+        edit["model"], data = source, others[0]
+    elif others:
+        raise RecipeError(f"one source must be given, but also got {' '.join(others)}")
+    recipe = Recipe(data=data, epochs=30).edit(edit)
+    return {"data": data, "recipe": recipe, **_common(options, spaces)}
+
+
+def _script(source: str, others: list[str], options: dict[str, Any], spaces: list[str]) -> dict[str, Any]:
+    from ..errors import RecipeError
+
+    if not (spaces or options["space_file"]):
+        raise RecipeError(f"a script's fields must be told: babysit search {source} --space space.toml")
+    from ..tuner.scripts import training_of
+
+    return {"train": training_of(source, others), **_common(options, spaces)}
+
+
+def _common(options: dict[str, Any], spaces: list[str]) -> dict[str, Any]:
+    names = [name.strip() for name in options["fields"].split(",")] if options["fields"] else None
+    executor = "processes" if options["processes"] else "auto"
+    if options["ray_address"]:
+        executor = "ray" if options["ray_address"] == "auto" else f"ray:{options['ray_address']}"
+    told = {name: options[name] for name in ("trials", "epochs", "folds", "method", "engine", "workers", "seeds", "out",
+                                             "storage", "name", "seed")}  # fmt: skip
+    space = options["space_file"] or (spaces[0] if spaces else None)
+    return {"space": space, "fields": names, "time": options["limit"], "executor": executor, **told}

@@ -1,0 +1,53 @@
+"""Jobs cut into cohorts that are sent elsewhere as a whole: dozens to hundreds of trials per message, not one."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .job import Job, Outcome
+from .state import State
+
+
+def cut(train: Any, jobs: Sequence[Job], workers: int, most: int = 256) -> list[list[Job]]:
+    """Cohorts of jobs that can train together, about two for each worker, none larger than `most`."""
+    groups: dict[Any, list[Job]] = {}
+    for job in jobs:
+        design = getattr(train, "design", None)
+        groups.setdefault(design(job).key if design else None, []).append(job)
+    size = max(1, min(most, -(-len(jobs) // max(1, 2 * workers))))
+    found = [mine[start : start + size] for mine in groups.values() for start in range(0, len(mine), size)]
+    return sorted(found, key=len, reverse=True)
+
+
+def packed(value: Any) -> bytes:
+    """Anything as bytes, a lambda too."""
+    from joblib.externals import cloudpickle
+
+    return cloudpickle.dumps(value)
+
+
+def unpacked(data: bytes) -> Any:
+    """What `packed` packed."""
+    return pickle.loads(data)
+
+
+def compact(outcome: Outcome) -> Outcome:
+    """An outcome whose state holds its own lane alone (a view would drag the whole cohort along)."""
+    state = outcome.state
+    if isinstance(state, State):
+        outcome.state = replace(
+            state, tensors={name: one.detach().cpu().clone() for name, one in state.tensors.items()}
+        )
+    return outcome
+
+
+def run(train: Any, engine: str, jobs: list[Job], deadline: float | None) -> tuple[list[Outcome], list[str]]:
+    """A cohort, in a worker: a fleet of one thread."""
+    from .fleet import Fleet
+
+    fleet = Fleet(engine, threads=1)
+    fleet.deadline = deadline
+    return [compact(outcome) for outcome in fleet.map(train, jobs)], fleet.notes

@@ -1,0 +1,152 @@
+"""A Ray cluster: cohorts of dozens to hundreds of trials per task, on core actors, one per device.
+
+Ray core alone is used, not Ray Tune, whose overhead is over a second per trial. The data lie once in the object store. A node that
+dies costs its cohort one rung: the search holds every state that a rung begins with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import MissingExtra, OutputError, TrainingError
+from .cohorts import cut, packed, run, unpacked
+from .job import Job, Outcome, Train
+
+DEATHS = 4
+
+
+class Ray:
+    """Spreads cohorts over the actors of a cluster.
+
+    Args:
+        address: "auto" joins the cluster of this machine (or starts one here), else "ray://…" or "host:port".
+        engine: as of a fleet; each actor measures for itself.
+        actors: by default one per GPU, or per CPU where there is none.
+
+    Raises:
+        MissingExtra: ray isn't installed.
+        OutputError: no cluster answers there.
+    """
+
+    def __init__(self, address: str = "auto", engine: str = "auto", actors: int | None = None) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise MissingExtra("ray", "ray", "executor=ray") from None
+        self._ray, self.engine, self._asked = ray, engine, actors
+        self.deadline: float | None = None
+        self.notes: list[str] = []
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            self._join(address)
+        self._actors: dict[Any, None] = {}
+        self._work: tuple[bytes, Any] | None = None
+
+    def _join(self, address: str) -> None:
+        options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+        try:
+            self._ray.init(address=address, **options)
+        except ConnectionError as error:
+            if address != "auto":
+                raise OutputError(f"a Ray cluster must answer at {address}, but: {error}") from error
+            self._ray.init(include_dashboard=False, **options)
+
+    def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Outcomes as cohorts end; what a dead node held trains this rung again elsewhere."""
+        ray = self._ray
+        self._share(train)
+        waiting = [(cohort, 0) for cohort in cut(train, list(jobs), self._want())]
+        busy: dict[Any, tuple[Any, list[Job], int]] = {}
+        try:
+            while waiting or busy:
+                self._fill()
+                free = [actor for actor in self._actors if actor not in {one for one, _, _ in busy.values()}]
+                while waiting and free:
+                    cohort, died = waiting.pop(0)
+                    actor = free.pop()
+                    busy[actor.run.remote(self.engine, packed(cohort), self._left())] = (actor, cohort, died)
+                done, _ = ray.wait(list(busy), timeout=5.0)
+                for reference in done:
+                    actor, cohort, died = busy.pop(reference)
+                    try:
+                        outcomes, notes = unpacked(ray.get(reference))
+                    except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError):
+                        self._actors.pop(actor, None)
+                        self._died(len(cohort), died + 1)
+                        waiting.append((cohort, died + 1))
+                        continue
+                    self.notes.extend(note for note in notes if note not in self.notes)
+                    yield from outcomes
+        finally:
+            for reference, (actor, _, _) in busy.items():
+                with contextlib.suppress(Exception):
+                    ray.cancel(reference)
+                    ray.kill(actor)
+                self._actors.pop(actor, None)
+
+    def close(self) -> None:
+        """Let the actors go, and the cluster where it was started here. Safe to call twice."""
+        for actor in self._actors:
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+        self._actors = {}
+        if self._ours and self._ray.is_initialized():
+            self._ray.shutdown()
+
+    def _share(self, train: Train) -> None:
+        data = packed(train)
+        if self._work is None or self._work[0] != data:
+            for actor in self._actors:
+                self._ray.kill(actor)
+            self._actors = {}
+            self._work = (data, self._ray.put(data))
+
+    def _want(self) -> int:
+        if self._asked:
+            return self._asked
+        there = self._ray.cluster_resources()
+        return max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
+
+    def _fill(self) -> None:
+        """As many actors as the cluster has devices now (a node may have come or gone)."""
+        assert self._work is not None
+        there = self._ray.cluster_resources()
+        device = {"num_gpus": 1, "num_cpus": 0} if there.get("GPU") else {"num_cpus": 1}
+        while len(self._actors) < self._want():
+            made = self._ray.remote(**device)(_Actor).remote(self._work[1])
+            self._actors[made] = None
+        if len(self._actors) > self._want():
+            for actor in list(self._actors)[self._want() :]:
+                with contextlib.suppress(Exception):
+                    self._ray.get(actor.here.remote(), timeout=0.5)
+                    continue
+                self._actors.pop(actor, None)
+
+    def _died(self, count: int, times: int) -> None:
+        self.notes.append(f"a Ray worker died: {count} jobs train this rung again")
+        if times >= DEATHS:
+            raise TrainingError(f"Ray workers must live, but they died {DEATHS} times on the same trials")
+
+    def _left(self) -> float | None:
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+
+class _Actor:
+    """A worker that holds the training between cohorts."""
+
+    def __init__(self, work: bytes) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.work = unpacked(work)
+
+    def here(self) -> bool:
+        return True
+
+    def run(self, engine: str, jobs: bytes, left: float | None) -> bytes:
+        """A cohort."""
+        deadline = None if left is None else time.monotonic() + left
+        return packed(run(self.work, engine, unpacked(jobs), deadline))
