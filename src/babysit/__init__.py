@@ -25,6 +25,7 @@ _PUBLIC = {
     "fit": "trainer",
     "predict": "trainer",
     "load_model": "trainer",
+    "check": "checker.check",
     **dict.fromkeys(("search", "log", "uniform", "choice", "integers"), "tuner"),
 }
 _PACKAGES = ("nn", "data", "record", "errors", "testing")

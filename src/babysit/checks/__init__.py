@@ -13,7 +13,9 @@ To add one: a file here (or an entry point "babysit.checks") with
         return Outcome(passed=…, expected="2.30 (ln 10)", measured="2.41")
 
 `@check(gate=5)` makes it one of the gates before learning, which stop a training that fails them, in
-the order of their numbers. The docstring is its page. Checks need no torch.
+the order of their numbers. `@check(cost=1)` says that it needs more than a look: cheap ones are asked first.
+A check that only looks, and trains nothing, asks `look(train, "inputs")` for a run of readings (docs/readings.md);
+what there is to look at is listed in docs/checks.md. The docstring is its page. Checks need no torch.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, overload
 
-from ..record import Finding, Recipe, Run
+from ..record import Evidence, Finding, Recipe, Remedy, Run
+from ..record.finding import Severity
 
 UNREGULARIZED: dict[str, Any] = {"weight_decay": 0.0, "dropout": 0.0, "label_smoothing": 0.0, "augment": "none"}
 """The edit that takes every regularization off."""
@@ -67,6 +70,31 @@ class CannotJudge(Exception):
     """This question can't be answered here; the text says why."""
 
 
+def look(train: Train, name: str) -> Run:
+    """What `train` can measure without training, by name: "inputs", "targets", "criterion" …
+
+    Raises:
+        CannotJudge: this `train` can't look at that.
+    """
+    ask = getattr(train, "look", None)
+    if ask is None:
+        raise CannotJudge(f"this training can't be looked at ({name})")
+    return ask(name)
+
+
+def sick(
+    id: str,
+    message: str,
+    *,
+    severity: Severity = "error",
+    where: str | None = None,
+    evidence: tuple[Evidence, ...] = (),
+    remedies: tuple[Remedy, ...] = (),
+) -> Finding:
+    """What a failed check found: measured on the real thing, so confirmed."""
+    return Finding(id, message, severity, "confirmed", 0.9, where=where, evidence=evidence, remedies=remedies)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The answer to a check.
@@ -101,11 +129,13 @@ class Check:
     Attributes:
         name: the public id, "initial-loss".
         gate: its place among the gates before learning; None when it is no gate.
+        cost: 0 looks, 1 takes a few passes or steps, 2 trains.
     """
 
     name: str
     function: Callable[..., Outcome]
     gate: int | None = None
+    cost: int = 0
 
     def __call__(self, recipe: Recipe, train: Train, **limits: Any) -> Outcome:
         began = time.perf_counter()
@@ -129,12 +159,15 @@ class Check:
 @overload
 def check(function: Callable[..., Outcome], /) -> Check: ...
 @overload
-def check(*, gate: int | None = None) -> Callable[[Callable[..., Outcome]], Check]: ...
-def check(function: Callable[..., Outcome] | None = None, /, *, gate: int | None = None) -> Any:
+def check(*, gate: int | None = None, cost: int = 0) -> Callable[[Callable[..., Outcome]], Check]: ...
+def check(function: Callable[..., Outcome] | None = None, /, *, gate: int | None = None, cost: int = 0) -> Any:
     """Make a check of a function; its id is the function's name with dashes."""
 
     def make(function: Callable[..., Outcome]) -> Check:
-        return Check(function.__name__.replace("_", "-"), function, gate)
+        made = Check(function.__name__.replace("_", "-"), function, gate, cost)
+        object.__setattr__(made, "__doc__", function.__doc__)
+        object.__setattr__(made, "__module__", function.__module__)
+        return made
 
     return make if function is None else make(function)
 

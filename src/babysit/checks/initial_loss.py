@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from ..record import Recipe, Run
-from . import UNREGULARIZED, Outcome, Train, check
+from ..record import Evidence, Recipe, Run
+from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
+from ._remedies import INIT_HE, SMALL_HEAD, STANDARDIZE
 
 _FORMULA = {"cross_entropy": "ln K", "hinge": "K - 1", "mse": "Var y"}
 
 
-@check(gate=1)
+@check(gate=1, cost=1)
 def initial_loss(recipe: Recipe, train: Train, *, limit: float = 1.0) -> Outcome:
     """Is the loss before any step what chance gives, with regularization at zero?
 
@@ -28,10 +29,13 @@ def initial_loss(recipe: Recipe, train: Train, *, limit: float = 1.0) -> Outcome
         CS231n, Neural Networks 3, "Before learning: sanity checks"; Karpathy 2019.
     """
     run = train(recipe.edit(UNREGULARIZED), steps=0)
-    measured, expected = run.last("loss.train"), run.last("loss.uniform")
+    measured, expected = run.last("loss.criterion", default=run.last("loss.train")), run.last("loss.uniform")
+    if math.isnan(expected):
+        raise CannotJudge("the loss is none whose value at chance is known")
+    least = min(expected, run.last("loss.chance", default=expected)) * (1 - limit / 2)
     loss = str(run.fact("loss"))
     outcome = Outcome(
-        passed=math.isfinite(measured) and expected * (1 - limit / 2) <= measured <= expected * (1 + limit),
+        passed=math.isfinite(measured) and least <= measured <= expected * (1 + limit),
         expected=f"{expected:.3g} ({_FORMULA.get(loss, 'chance')}{_marginal(run, loss)})",
         measured=f"{measured:.3g}",
     )
@@ -50,6 +54,17 @@ def _failed(outcome: Outcome, measured: float, expected: float) -> Outcome:
             "the untrained network is far too sure of itself: its outputs are too large; try init=auto, "
             "preprocess=standardize, or a norm"
         )
+    elif run.fact("floor") == "unknown":
+        raise CannotJudge(
+            f"the loss starts at {measured:.3g}, below chance ({expected:.3g}): a trained network, or a leak"
+        )
     else:
         reason = "it knows the answers before learning: does the input contain the target?"
-    return Outcome(False, outcome.expected, outcome.measured, reason=reason)
+    found = sick(
+        "initial-loss-off" if math.isfinite(measured) else "loss-not-finite",
+        f"The loss before any step is {measured:.3g}, chance gives {expected:.3g}: {reason}.",
+        severity="error" if not measured <= 10 * expected else "warning",
+        evidence=(Evidence("loss.train", "", 0, measured, outcome.expected, expected),),
+        remedies=(SMALL_HEAD, STANDARDIZE, INIT_HE),
+    )
+    return Outcome(False, outcome.expected, outcome.measured, reason=reason, findings=(found,))

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from ..record import Recipe
-from . import UNREGULARIZED, Outcome, Train, check
+from ..record import Evidence, Recipe
+from . import UNREGULARIZED, Outcome, Train, check, sick
+from ._remedies import lr_of
 
 
-@check(gate=4)
+@check(gate=4, cost=2)
 def learning_rate_range(
     recipe: Recipe,
     train: Train,
@@ -43,14 +44,37 @@ def learning_rate_range(
     found = interval(losses, rates, moved=moved)
     if found is None:
         reason = "at no learning rate does the loss fall: look at init, activation and preprocess first"
-        return Outcome(False, expected, f"the loss stays at {np.nanmin(losses):.3g} or above", reason=reason)
+        finding = sick("cannot-overfit-tiny-subset", "At no learning rate does the loss fall.")
+        measured = (
+            f"the loss stays at {np.nanmin(losses):.3g} or above" if np.isfinite(losses).any() else "never finite"
+        )
+        return Outcome(False, expected, measured, reason=reason, findings=(finding,))
     low, high = found
+    if run.fact("lr") is not None and (wrong := _judged(float(run.fact("lr")), low, high)):
+        way = f"between {low:.1e} and {high:.1e}, say {np.sqrt(low * high):.1e}"
+        return Outcome(
+            False, way, f"{float(run.fact('lr')):.1e}", reason=f"your learning rate is too {wrong}",
+            suggests={"lr": (low, high)},
+            findings=(
+                sick(
+                    f"learning-rate-too-{wrong}", f"The learning rate is {float(run.fact('lr')):.1e}: {way} is where the loss falls.",
+                    evidence=(Evidence("lr", "", 0, float(run.fact("lr")), way),), remedies=(lr_of(float(np.sqrt(low * high))),),
+                ),
+            ),
+        )  # fmt: skip
     return Outcome(
         passed=True,
         expected=expected,
         measured=f"it begins to fall at {low:.1e}, explodes at {high:.1e}",
         suggests={"lr": (low, high)},
     )
+
+
+def _judged(lr: float, low: float, high: float) -> str:
+    """ "high" or "low" where a rate is surely outside; a rate can be right three times beyond either end."""
+    if lr > 3 * high:
+        return "high"
+    return "low" if lr < low / 30 else ""
 
 
 def interval(losses: np.ndarray, rates: np.ndarray, *, moved: float = 0.05) -> tuple[float, float] | None:

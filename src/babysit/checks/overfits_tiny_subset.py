@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from ..record import Recipe, Run
-from . import UNREGULARIZED, Outcome, Train, check
+from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
 
 LADDER = (1.0, 10.0, 100.0, 0.1)
 """Factors on lr that are tried in turn: this asks whether it can learn, not whether lr is right."""
 
 
-@check(gate=3)
+@check(gate=3, cost=2)
 def overfits_tiny_subset(
     recipe: Recipe, train: Train, *, examples: int = 20, steps: int = 300, limit: float = 0.02
 ) -> Outcome:
@@ -30,7 +30,11 @@ def overfits_tiny_subset(
         CS231n, Neural Networks 3, "Before learning: sanity checks": 20 examples of CIFAR-10.
     """
     tiny = recipe.edit({**UNREGULARIZED, "schedule": "constant", "warmup": 0.0, "batch": examples})
-    chance = max(train(tiny, steps=0, examples=examples).series("loss.chance").first, 1e-12)
+    start = train(tiny, steps=0, examples=examples)
+    if not start.has("loss.chance") or math.isnan(start.series("loss.chance").first):
+        raise CannotJudge("the loss is none whose value at chance is known")
+    chance, floor = max(start.series("loss.chance").first, 1e-12), start.fact("floor") == "unknown"
+    first = start.series("loss.train").first
     tries: list[tuple[float, float, bool, float]] = []
     for factor in LADDER:
         lr = tiny.lr * factor
@@ -41,11 +45,21 @@ def overfits_tiny_subset(
             break
     loss, score, learned, lr = min(tries, key=lambda one: (not one[2], one[0]))
     name = "accuracy" if run.has("accuracy.train") else "R²"
+    if floor and not learned and loss < 0.7 * first:
+        raise CannotJudge(
+            f"the loss fell from {first:.3g} to {loss:.3g}; whether it can reach 0 is not known (several terms, sampling, "
+            "positions that can't be told apart)"
+        )
+    found = sick(
+        "cannot-overfit-tiny-subset",
+        f"{examples} examples can't be learned by heart: loss {loss:.2g}, {name} {score:.2f}.",
+    )
     return Outcome(
         passed=learned,
         expected=f"loss < {limit * chance:.2g}, {name} {needed:.2f} on {examples} examples",
         measured=f"loss {loss:.2g}, {name} {score:.2f} (lr {lr:.2g})",
         reason="" if learned else _REASON,
+        findings=() if learned else (found,),
     )
 
 
@@ -57,4 +71,6 @@ _REASON = (
 
 def _score(run: Run) -> tuple[float, float]:
     """(reached, needed): accuracy, or R² where targets are numbers."""
-    return (run.last("accuracy.train"), 1.0) if run.has("accuracy.train") else (run.last("r2.train"), 0.95)
+    if run.has("accuracy.train"):
+        return run.last("accuracy.train"), 1.0
+    return (run.last("r2.train"), 0.95) if run.has("r2.train") else (1.0, 0.95)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ..record import Recipe, Run
-from . import UNREGULARIZED, CannotJudge, Outcome, Train, check
+from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
 
 
-@check(gate=2)
+@check(gate=2, cost=2)
 def regularization_wired(recipe: Recipe, train: Train, *, steps: int = 20, crank: float = 1e3) -> Outcome:
     """Does the loss rise, and do the weights shrink, when the regularization is cranked up?
 
@@ -43,6 +43,7 @@ def regularization_wired(recipe: Recipe, train: Train, *, steps: int = 20, crank
         expected=f"loss above {before:.3g}, smaller weights",
         measured=f"loss {after:.3g} at weight_decay={strength:.3g}, weights x {shrunk:.2f} (x {kept:.2f} without)",
         reason=reason,
+        findings=(sick("regularization-not-wired", f"{reason}.", severity="warning"),) if reason else (),
     )
 
 

@@ -1,0 +1,101 @@
+"""Every parameter gets a gradient, is held by an optimizer, and moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..record import Evidence, Finding, Recipe, Run
+from . import Outcome, Train, check, look, sick
+from ._remedies import ALL_PARAMETERS, MODULE_LIST, UNDETACH, advice
+from ._words import failed, listed, passed
+
+
+@check
+def parameters_learn(recipe: Recipe, train: Train) -> Outcome:
+    """Does every parameter get a gradient, is it held by an optimizer, and does it move in the first steps?
+
+    Why it matters: a parameter that no optimizer holds, or that a detach cut off, keeps its random start for ever, and
+    nothing raises an error: the rest learns around it.
+
+    Examples:
+        >>> from babysit.testing import hand_written
+        >>> net = [{"name": "0.weight", "optimizer": "0", "registered": True, "called": 0, "requires_grad": True},
+        ...        {"name": "2.weight", "optimizer": "0", "registered": True, "called": 1, "requires_grad": True}]
+        >>> ok = {("gradient.norm", "0.weight"): 0.1, ("gradient.norm", "2.weight"): 0.2, "parameters": net, "lr": 0.1,
+        ...       ("update.zero", "0.weight"): 0, ("update.zero", "2.weight"): 0, "calls.step": 3}
+        >>> parameters_learn(Recipe(), hand_written(coverage=ok)).measured
+        'all 2 do'
+        >>> parameters_learn(Recipe(), hand_written(coverage=ok | {("gradient.norm", "0.weight"): -1})).findings[0].id
+        'graph-cut'
+
+    Source:
+        Exact: the parameters' identities and values. TrainCheck and UMLAUT ask the same.
+    """
+    run = look(train, "coverage")
+    parameters: list[dict[str, Any]] = list(run.fact("parameters") or ())
+    findings = list(_wrong(run, parameters))
+    worst = [one for one in findings if one.severity != "info"]
+    if not worst:
+        count = len(parameters)
+        notes = f"all {count} do" if not findings else findings[0].message
+        return passed("all do", notes, *findings)
+    return failed("all do", worst[0].message, _WAY_OUT[worst[0].id], *findings)
+
+
+_WAY_OUT = {
+    "parameters-not-optimized": "give the optimizer model.parameters() of the model that is trained",
+    "graph-cut": "take .detach(), .data, numpy() or no_grad out from between the layers",
+    "weights-unchanged": "look at the learning rates of the optimizer's groups",
+    "optimizer-never-steps": "call optimizer.step() after each backward pass",
+}
+
+
+def _wrong(run: Run, parameters: list[dict[str, Any]]) -> Iterator[Finding]:
+    if run.fact("given", True) and not run.last("calls.step", default=1):
+        yield sick("optimizer-never-steps", "Backward passes ran, but no optimizer made a step.")
+        return
+    used = [one for one in parameters if one.get("called") is not None and one.get("requires_grad", True)]
+    held = [one for one in used if one["optimizer"] is not None]
+    if run.fact("given", True):
+        yield from _not_held(used, held)
+    cut = _cut(run, sorted(held, key=lambda one: one["called"]))
+    if cut:
+        yield sick("graph-cut", f"{listed(cut)} {'gets' if len(cut) == 1 else 'get'} no gradient, though later layers do.", where=cut[0],
+                   evidence=(Evidence("gradient.norm", cut[0], 1, -1.0, "a gradient"),), remedies=(UNDETACH,))  # fmt: skip
+    if run.last("lr", default=1.0) > 0:
+        still = [
+            one["name"]
+            for one in held
+            if run.last("update.zero", one["name"], 0.0) and run.last("gradient.norm", one["name"]) > 0
+        ]
+        if still and len(still) >= 0.5 * len(held):
+            yield sick("weights-unchanged", f"{listed(still)} did not move in the first steps, though there is a gradient.", where=still[0],
+                       evidence=(Evidence("update.zero", still[0], 1, 1.0, "0"),), remedies=(ALL_PARAMETERS,))  # fmt: skip
+
+
+def _not_held(used: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterator[Finding]:
+    loose = [one["name"] for one in used if one["optimizer"] is None and not one["registered"]]
+    if loose:
+        yield sick("parameters-not-optimized", f"{len(loose)} parameters of layers in a plain list are unknown to the model and to the optimizer.",
+                   where=loose[0], remedies=(MODULE_LIST, ALL_PARAMETERS))  # fmt: skip
+    missing = [one for one in used if one["optimizer"] is None and one["registered"]]
+    if not missing:
+        return
+    first_held = min((one["called"] for one in held), default=None)
+    body_frozen = first_held is not None and all(one["called"] < first_held for one in missing)
+    names = [one["name"] for one in missing]
+    message = f"{listed(names)} {'is' if len(names) == 1 else 'are'} trainable but held by no optimizer."
+    if body_frozen:
+        yield sick("parameters-not-optimized", f"{message} (On purpose, where only the last layers are trained.)", severity="info",
+                   where=names[0], remedies=(advice("Say so by requires_grad_(False), which also saves their gradients"),))  # fmt: skip
+    else:
+        yield sick("parameters-not-optimized", message, where=names[0], remedies=(ALL_PARAMETERS,))
+
+
+def _cut(run: Run, held: list[dict[str, Any]]) -> list[str]:
+    """Parameters without a gradient in front of the first layer that gets one."""
+    got = [one["called"] for one in held if run.last("gradient.norm", one["name"]) >= 0]
+    if not got:
+        return []
+    return [one["name"] for one in held if run.last("gradient.norm", one["name"], 0.0) < 0 and one["called"] < min(got)]
