@@ -192,6 +192,11 @@ class Reader:
             raise RecordError(f"a run's folder holds {FILE}, but {self.path.parent} has none")
         self.refresh()
 
+    @property
+    def rows_seen(self) -> int:
+        """The number of the newest row that was read; a file whose newest is lower was begun anew or cut back."""
+        return self._seen["rows"]
+
     def refresh(self) -> Run:
         """Add what was written since the last look; the same Run each time."""
         try:

@@ -81,7 +81,7 @@ def section(order: int, of: str = "run") -> str:
     return [name for start, name in table if order >= start][-1]
 
 
-def heading(run: Run, verdict: Any = None) -> dict[str, Any]:
+def heading(run: Run) -> dict[str, Any]:
     """A run's name, its state and its newest numbers in words."""
     ends, epochs = run.events_of("end"), run.events_of("epoch")
     facts = [f"{count(run.step)} steps"]
@@ -92,8 +92,16 @@ def heading(run: Run, verdict: Any = None) -> dict[str, Any]:
         facts.append(duration(lasted))
     if ends:
         facts.append(f"ended: {clean(ends[-1].detail.get('reason', 'yes'), 80)}")
-    return {"name": run_name(run), "facts": facts, "ended": bool(ends), "step": run.step, "spoken": spoken(run),
-            "verdict": verdict_card(verdict, run)}  # fmt: skip
+    return {"name": run_name(run), "facts": facts, "ended": bool(ends), "step": run.step, "spoken": spoken(run)}  # fmt: skip
+
+
+def told(verdict: Any, run: Run) -> str:
+    """Changes when the verdict has: what a page compares to know whether to ask for it again."""
+    findings = list(getattr(verdict, "findings", None) or run.findings)
+    ended = "ended" if run.events_of("end") else ""
+    return " ".join(
+        [str(getattr(verdict, "status", "")), ended, *(f"{one.id}/{one.where}/{one.stage}" for one in findings)]
+    )
 
 
 def run_name(run: Run) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..errors import BabysitError, OutputError
 from ..record import Run
-from .cards import cards, heading
+from .cards import cards, heading, verdict_card
 from .palette import tones
 from .panel import Panel
 
@@ -58,7 +58,10 @@ def report(
     if is_study(record):
         content = {"heading": study_heading(record), "cards": cards(record, "study", panels)}
     else:
-        content = {"heading": heading(record, verdict), "cards": cards(record, "run", panels)}
+        content = {
+            "heading": {**heading(record), "verdict": verdict_card(verdict, record)},
+            "cards": cards(record, "run", panels),
+        }
         study = study if study is not None else _study_of(record)
         if study is not None:
             content["cards"] += cards(study, "study")

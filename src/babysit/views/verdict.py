@@ -43,7 +43,4 @@ def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
 
 def span(run: Run) -> float:
     """Seconds from the first to the newest reading; 0 where that is unknown."""
-    begun = getattr(run, "begun", None) or run.fact("begun")
-    if isinstance(begun, int | float) and run.seconds > begun:
-        return run.seconds - begun
-    return run.seconds if 0 < run.seconds < 1e8 else 0.0  # a small number is a duration, a large one a clock time
+    return max(0.0, run.seconds - run.begun) if run.begun is not None else 0.0

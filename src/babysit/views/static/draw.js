@@ -41,7 +41,7 @@ export function themeButton() {
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     try { localStorage.setItem("babysit-theme", root.dataset.theme); } catch { /* a file or a private window */ }
-    dispatchEvent(new Event("babysit-theme"));
+    dispatchEvent(new Event("babysit-redraw"));
   });
   return button;
 }
@@ -51,7 +51,7 @@ export function rememberTheme() {
     const kept = localStorage.getItem("babysit-theme");
     if (kept === "dark" || kept === "light") document.documentElement.dataset.theme = kept;
   } catch { /* as above */ }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("babysit-theme")));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("babysit-redraw")));
 }
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false };
@@ -73,7 +73,7 @@ export class Card {
     this.stale = true;
     this.build();
     if (near) near.observe(this.element); else queueMicrotask(() => this.visible(true));
-    addEventListener("babysit-theme", () => { this.stale = true; this.drawSoon(); });
+    addEventListener("babysit-redraw", () => { this.stale = true; this.drawSoon(); });
     if (this.plot) new ResizeObserver(() => { this.stale = true; this.drawSoon(); }).observe(this.plot);
   }
 
@@ -170,7 +170,7 @@ export class Card {
   }
 
   draw() {
-    if (!this.shown || !this.plot.isConnected) return;
+    if (!this.shown || !this.plot.isConnected || !globalThis.Plotly) return; // plotly.js may still be on its way
     this.stale = false;
     const { data, layout } = coloured(this.data.figure);
     const log = this.isLog();

@@ -1,0 +1,283 @@
+"""A folder of runs: which there are, what each came to, and one opened to be read while it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import RecordError
+from ...record import Run
+from ...record.store import FILE, Reader, _open_to_read
+from ...record.study import Study
+from ..panel import Maker
+from ..source import STUDY, read_study
+from ..words import clean
+
+OPEN = 6
+"""Runs kept open at once; the one looked at longest ago is let go."""
+DEEP = 3
+"""Folders below the served one that are looked into."""
+MOST = 10_000
+LIVE = 30.0
+"""A run is live when its file changed within so many seconds and it has not ended."""
+
+
+@dataclass
+class Entry:
+    """One run of the folder, as its own file tells it."""
+
+    name: str
+    kind: str
+    changed: float
+    problem: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    ended: bool = False
+    loss: float | None = None
+    val: float | None = None
+    score: float | None = None
+    findings: list[str] = field(default_factory=list)
+    worst: str = ""
+    curve: list[float] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        return self.kind == "run" and not self.ended and time.time() - self.changed < LIVE
+
+
+class Library:
+    """The runs below a folder. Safe to use from several threads.
+
+    Args:
+        folder: a folder of runs, or one run's own.
+        judge: what says what is wrong with a run that has no findings stored (`status`, `findings`, `reason`).
+    """
+
+    def __init__(self, folder: str | Path, judge: Callable[[Run], Any] | None = None) -> None:
+        self.folder = Path(folder).resolve()
+        self.judge = judge
+        self._lock = threading.RLock()
+        self._entries: dict[str, tuple[tuple[float, int], Entry]] = {}
+        self._open: OrderedDict[str, Opened] = OrderedDict()
+
+    def entries(self) -> list[Entry]:
+        """Every run and study, newest first; damaged ones too, with what is wrong with them."""
+        with self._lock:
+            found = []
+            for path, kind in self._places():
+                name = self._name(path)
+                stamp = _stamp(path / (FILE if kind == "run" else STUDY))
+                kept = self._entries.get(name)
+                if kept is None or kept[0] != stamp:
+                    kept = self._entries[name] = (stamp, _look(path, name, kind, stamp[0]))
+                found.append(kept[1])
+            return sorted(found, key=lambda entry: (-entry.changed, entry.name))
+
+    def path(self, name: str) -> Path:
+        """The folder of a run by its name as listed; nothing else can be named.
+
+        Raises:
+            RecordError: there is no such run in this folder.
+        """
+        if "\0" not in name and not name.startswith(("/", "\\")):
+            for path, _ in self._places():
+                if self._name(path) == name:
+                    return path
+        raise RecordError(f"this folder has no run {clean(name, 80)!r}")
+
+    def run(self, name: str) -> Opened:
+        """A run, opened (or still open) and read up to now.
+
+        Raises:
+            RecordError: there is none of that name, or it is damaged.
+        """
+        with self._lock:
+            opened = self._open.get(name)
+            if opened is None:
+                opened = Opened(name, Reader(self.path(name)), self.judge)
+                self._open[name] = opened
+                while len(self._open) > OPEN:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(name)
+        opened.refresh()
+        return opened
+
+    def study(self, name: str) -> Study:
+        """A study by its name as listed.
+
+        Raises:
+            RecordError: there is none of that name, or it is damaged.
+        """
+        return read_study(self.path(name))
+
+    def stamp(self) -> float:
+        """Changes when a run comes, goes, or is written."""
+        return sum(hash((self._name(path), _stamp(path / (FILE if kind == "run" else STUDY)))) % 1_000_003 for path, kind in self._places())  # fmt: skip
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
+
+    def _places(self) -> Iterator[tuple[Path, str]]:
+        """(folder, "run" or "study") in the served folder and below; links are not followed out of it."""
+        waiting, seen = [(self.folder, 0)], 0
+        while waiting and seen < MOST:
+            folder, depth = waiting.pop()
+            try:
+                with os.scandir(folder) as inside:
+                    entries = sorted(inside, key=lambda one: one.name)
+            except OSError:
+                continue
+            names = {one.name: one for one in entries}
+            for file, kind in ((FILE, "run"), (STUDY, "study")):
+                if file in names and not names[file].is_symlink():
+                    seen += 1
+                    yield folder, kind
+                    break
+            if depth < DEEP:
+                waiting += [(Path(one.path), depth + 1) for one in entries if one.is_dir(follow_symlinks=False) and not one.name.startswith(".")]  # fmt: skip
+
+
+class Opened:
+    """One run being read: `run`, and the verdict on it."""
+
+    def __init__(self, name: str, reader: Reader, judge: Callable[[Run], Any] | None) -> None:
+        self.name, self.reader, self.judge = name, reader, judge
+        self.lock = threading.RLock()
+        self._stamp: Any = None
+        self._file: int | None = None
+        self._base = 0
+        self._judged: tuple[int, Any] | None = None
+
+    @property
+    def run(self) -> Run:
+        return self.reader.run
+
+    @property
+    def version(self) -> int:
+        """Grows with every change, also over a file begun anew."""
+        return self._base + self.run.version
+
+    def version_of(self, maker: Maker) -> int:
+        """The version at which what a panel reads last changed; 0 while it has nothing."""
+        own = maker.version(self.run)
+        return self._base + own if own else 0
+
+    def refresh(self) -> int:
+        """Read what is new; the version."""
+        with self.lock:
+            stamp = _stamp(self.reader.path)
+            if stamp != self._stamp:
+                self._anew()
+                before = [finding.id for finding in self.run.findings]
+                self.reader.refresh()
+                self._stamp = stamp
+                if before != [finding.id for finding in self.run.findings]:
+                    self.run.version += 1
+            return self.version
+
+    def _anew(self) -> None:
+        """Start again where the file is another one, or was cut back (a run that is resumed): what is new isn't all."""
+        path = self.reader.path
+        try:
+            file = path.stat().st_ino
+            with contextlib.closing(_open_to_read(path)) as db:
+                newest = db.execute("SELECT max(id) FROM rows").fetchone()[0] or 0
+        except (OSError, sqlite3.Error) as error:
+            raise RecordError(f"the record {path.parent.name} can't be read: {clean(error, 200)}") from error
+        if (self._file not in (None, file)) or newest < self.reader.rows_seen:
+            self._base += self.run.version + 1  # a page that was told the old versions must see that these are newer
+            self.reader = Reader(path)
+            self._judged = None
+        self._file = file
+
+    def verdict(self) -> Any:
+        """What is stored with the run; the doctor's word where nothing is and the run has ended."""
+        with self.lock:
+            if self.judge is None or self.run.findings or not self.run.events_of("end"):
+                return None
+            if self._judged is None or self._judged[0] != self.run.version:
+                try:
+                    self._judged = (self.run.version, self.judge(self.run))
+                except Exception:  # a doctor that fails leaves the page standing
+                    self._judged = (self.run.version, None)
+            return self._judged[1]
+
+
+def _stamp(path: Path) -> tuple[float, int]:
+    """When a file, its write-ahead log included, last changed and how large it is."""
+    latest, size = 0.0, 0
+    for one in (path, Path(f"{path}-wal")):
+        with contextlib.suppress(OSError):
+            status = one.stat()
+            latest, size = max(latest, status.st_mtime), size + status.st_size
+    return latest, size
+
+
+def _look(path: Path, name: str, kind: str, changed: float) -> Entry:
+    entry = Entry(name, kind, changed)
+    try:
+        if kind == "study":
+            _look_at_study(path, entry)
+        else:
+            with contextlib.closing(_open_to_read(path / FILE)) as db:
+                _look_at_run(db, entry)
+    except Exception as error:  # whatever a damaged file brings up, it is named and the others stand
+        entry.kind, entry.problem = "damaged", clean(error, 200) or type(error).__name__
+    return entry
+
+
+def _look_at_study(path: Path, entry: Entry) -> None:
+    study = read_study(path)
+    entry.steps, entry.seconds, entry.ended = len(study.trials), study.seconds, True
+    scores = [trial.score for trial in study.trials if trial.score == trial.score]
+    entry.score = max(scores, default=None)
+    entry.findings = [clean(one.id, 60) for one in study.findings]
+    entry.worst = "warning" if study.findings else ""
+
+
+def _look_at_run(db: sqlite3.Connection, entry: Entry) -> None:
+    if db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() is None:
+        raise RecordError("it has no schema")
+    layouts = {
+        number: [tuple(key) for key in json.loads(keys)] for number, keys in db.execute("SELECT id, keys FROM layouts")
+    }
+    last = db.execute("SELECT id, step, seconds FROM rows ORDER BY id DESC LIMIT 1").fetchone()
+    if last is not None:
+        first = db.execute("SELECT seconds FROM rows ORDER BY id LIMIT 1").fetchone()
+        entry.steps, entry.seconds = int(last[1]), max(0.0, last[2] - first[0])
+        at = sorted({1 + round(index * (last[0] - 1) / 39) for index in range(40)})
+        marks = ",".join("?" * len(at))
+        rows = db.execute(f"SELECT layout, data FROM rows WHERE id IN ({marks}) ORDER BY id", at).fetchall()
+        entry.curve = [one for one in (_value(layouts, row, ("loss.train", "")) for row in rows) if one is not None]
+    for what, into in (("loss.train", "loss"), ("loss.val", "val"), ("accuracy.val", "score"), ("r2.val", "score")):
+        found = [number for number, keys in layouts.items() if (what, "") in keys]
+        if found and getattr(entry, into) is None:
+            marks = ",".join("?" * len(found))
+            row = db.execute(
+                f"SELECT layout, data FROM rows WHERE layout IN ({marks}) ORDER BY id DESC LIMIT 1", found
+            ).fetchone()
+            setattr(entry, into, _value(layouts, row, (what, "")) if row else None)
+    entry.ended = db.execute("SELECT 1 FROM events WHERE kind = 'end' LIMIT 1").fetchone() is not None
+    findings = [json.loads(value) for (value,) in db.execute("SELECT value FROM findings ORDER BY id")]
+    entry.findings = [clean(one.get("id", "?"), 60) for one in findings if not one.get("explained_by")]
+    found = {one.get("severity") for one in findings}
+    entry.worst = next((one for one in ("error", "warning") if one in found), "")
+
+
+def _value(layouts: dict[int, list[tuple[str, str]]], row: tuple[int, bytes], key: tuple[str, str]) -> float | None:
+    keys = layouts[row[0]]
+    if key not in keys:
+        return None
+    value = float(np.frombuffer(row[1])[keys.index(key)])
+    return value if abs(value) < float("inf") else None

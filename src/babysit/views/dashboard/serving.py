@@ -1,0 +1,133 @@
+"""Serving the page: in front (`babysit serve`), or beside a training in a thread (`--page`)."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import OutputError, RecipeError
+from ...record import Run
+from .guard import Guard, loopback
+from .library import Library
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Served:
+    """A page that is being served.
+
+    Attributes:
+        url: what to open; with its token, where it has one.
+    """
+
+    def __init__(
+        self, folder: str | Path, *, host: str, port: int, token: str | None, judge: Callable[[Run], Any] | None
+    ) -> None:
+        import uvicorn
+
+        from .app import Dashboard
+
+        if not loopback(host) and token is None:
+            token = secrets.token_urlsafe(18)
+        self._socket = _listen(host, port)
+        self.port = self._socket.getsockname()[1]
+        self.dashboard = Dashboard(Library(folder, judge))
+        names = LOOPBACK if loopback(host) else (*LOOPBACK, *_own_names(host))
+        guarded = Guard(self.dashboard.app(), names, token)
+        settings = uvicorn.Config(guarded, log_level="error", access_log=False, lifespan="off", limit_concurrency=256, timeout_keep_alive=5,
+                                  timeout_graceful_shutdown=1, server_header=False, h11_max_incomplete_event_size=16_384, ws="none")  # fmt: skip
+        self.server = uvicorn.Server(settings)
+        shown = (
+            "localhost"
+            if host in ("127.0.0.1", "::1")
+            else host
+            if host not in ("0.0.0.0", "::")
+            else socket.gethostname()
+        )
+        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}/" + (
+            f"?token={token}" if token else ""
+        )
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        self.server.run(sockets=[self._socket])
+
+    def start(self) -> Served:
+        """Serve in a thread that ends with the process."""
+        self._thread = threading.Thread(target=self.run, name="babysit-page", daemon=True)
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop serving; open pages see the connection end."""
+        self.server.should_exit = True
+        self.dashboard.stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=3)
+        self._socket.close()
+
+    def __enter__(self) -> Served:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def serve(
+    folder: str | Path = "runs", *, host: str = "127.0.0.1", port: int = 6006, token: str | None = None,
+    judge: Callable[[Run], Any] | None = None,
+) -> Served:  # fmt: skip
+    """A page of a folder of runs, not yet served (`run()` or `start()` does).
+
+    Args:
+        folder: of runs, or one run's own; it may still be empty.
+        host: this machine alone by default; anything else asks for a token.
+        port: 0 takes any free one.
+        token: to be asked for; made up where the host isn't this machine.
+        judge: says what is wrong with an ended run whose record holds no findings.
+
+    Raises:
+        OutputError: the port is taken, or the address isn't this machine's.
+        RecipeError: the folder is a file.
+    """
+    if Path(folder).is_file():
+        raise RecipeError(f"a folder of runs must be served, but {folder} is a file")
+    return Served(folder, host=host, port=port, token=token, judge=judge)
+
+
+def serve_in_background(folder: str | Path, *, port: int = 0, judge: Callable[[Run], Any] | None = None) -> str:
+    """Serve a folder beside whatever goes on (`--page`), until the process ends; the address to open."""
+    return serve(folder, port=port, judge=judge).start().url
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host.strip("[]"), port))
+        made.listen(64)
+    except (OSError, OverflowError) as error:
+        made.close()
+        raise OutputError(
+            f"port {port} of {host} must be free, but: {getattr(error, 'strerror', None) or error} (--port 0 takes any free one)"
+        ) from error
+    return made
+
+
+def _own_names(host: str) -> list[str]:
+    """What this machine is called: what may stand in `Host` when it is served to others."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    names = {socket.gethostname(), socket.getfqdn()}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            names |= {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, family)}
+        except OSError:
+            continue
+    return [name for name in names if name]
