@@ -33,7 +33,10 @@ TIMES = 10
 """A cure takes at most so many times as long as the program, where no time is told."""
 AT_LEAST = 30.0
 """Seconds that a cure may take however short the program is."""
+SCREENING = 0.4
+"""Share of the time for screening; the rest is for the proof, without which screening is worth nothing."""
 MOST_CANDIDATES = 14
+NEARLY_PERFECT = 0.98
 BALANCED = ("minority-class-ignored",)
 
 Tell = Callable[[str], None]
@@ -193,11 +196,12 @@ def _cure(
     work = _Work(program, jobs, until, tell, steps, first, balanced, {0: first.score})
     if balanced:
         work.baseline[0] = _again(work)
-    tries = _screen(work, candidates(findings)[:MOST_CANDIDATES])
+    now = time.monotonic()
+    tries = _screen(work, candidates(findings)[:MOST_CANDIDATES], now + SCREENING * (until - now))
     if not _promising(work, tries):
         tell("nothing proposed helped; trying what often helps")
-        tries += _screen(work, general(one.candidate for one in tries))
-    tries += _screen(work, _pairs(work, tries))
+        tries += _screen(work, general(one.candidate for one in tries), now + (SCREENING + 0.1) * (until - now))
+    tries += _screen(work, _pairs(work, tries), now + (SCREENING + 0.1) * (until - now))
     _prove(work, tries)
     result = _result(work, tries, findings, path)
     result.seconds = time.monotonic() - began
@@ -253,12 +257,12 @@ def _again(work: _Work) -> float:
     return found.score if found else math.nan
 
 
-def _screen(work: _Work, plan: list[Candidate]) -> list[Try]:
-    """Each candidate once, with the first seed."""
+def _screen(work: _Work, plan: list[Candidate], until: float) -> list[Try]:
+    """Each candidate once, with the first seed; none is begun after `until`."""
     by_order: list[tuple[Order, Candidate]] = [(work.order(one.edit, 0, beat=True), one) for one in plan]
     lookup = {id(order): candidate for order, candidate in by_order}
     found = []
-    for order, attempt in run_all(work.program, [order for order, _ in by_order], jobs=work.jobs, until=work.until):
+    for order, attempt in run_all(work.program, [order for order, _ in by_order], jobs=work.jobs, until=until):
         candidate = lookup[id(order)]
         one = Try(candidate, attempt, seconds=attempt.seconds)
         if attempt.usable:
@@ -291,8 +295,11 @@ def _promising(work: _Work, tries: list[Try]) -> list[Try]:
 
 
 def _pairs(work: _Work, tries: list[Try]) -> list[Candidate]:
+    """Two edits together, where the best alone leaves something to gain."""
     helped = _promising(work, tries)
-    return pairs(helped[0].candidate, [one.candidate for one in helped[1:]]) if helped else []
+    if not helped or helped[0].scores[0] > NEARLY_PERFECT:
+        return []
+    return pairs(helped[0].candidate, [one.candidate for one in helped[1:]])
 
 
 def _prove(work: _Work, tries: list[Try], most: int = 3) -> None:

@@ -1,0 +1,145 @@
+"""Cures of the ward's programs: is the cause confirmed, does the remedy reach the healthy twin, does the proof hold?
+
+    python bench/cure.py [--half a|b] [--every N] [--only NAME,…] [--random] [--json FILE]
+
+For each sick program that a live edit can reach: `babysit cure`, then full runs with three fresh seeds of
+the program, of the program with the proven edit, and of its healthy twin, scored by what the programs
+print themselves, which the cure never sees. For each healthy program: nothing may be proven that makes
+a full run worse. `--random` also tries edits in random order with the same time and counts how many
+are needed until one is as good as the cure's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import torch
+from tests.ward.catalogue import Program, programs, read_score
+
+from babysit.checker.attempt import Order, run_all
+from babysit.checker.cure import cure
+from babysit.checker.plan import GENERAL, Candidate
+from babysit.checker.program import Script
+from babysit.registry import members
+from babysit.rules import Rule
+
+FRESH = (101, 102, 103)
+CLOSE = 0.02
+
+
+def full(program: Script, edit: dict[str, Any] | None = None) -> float:
+    """Median printed score of full runs with fresh seeds."""
+    orders = [Order(edit or {}, seed, seconds=60) for seed in FRESH]
+    return statistics.median(read_score(found.printed) for _, found in run_all(program, orders))
+
+
+def judge(one: Program, baseline: bool) -> dict[str, Any]:
+    """One program through cure and its check."""
+    script = Script(str(one.path))
+    began = time.perf_counter()
+    found = cure(script)
+    row: dict[str, Any] = {"name": one.name, "cause": one.cause, "sick": one.sick, "live": one.live}
+    row |= {"status": found.status, "seconds": round(time.perf_counter() - began, 1)}
+    best = found.best
+    row["first"] = found.findings[0].id if found.findings else None
+    if best is not None:
+        row |= {"confirmed": best.candidate.finding, "edit": dict(best.candidate.edit)}
+        row["before"], row["after"] = full(script), full(script, dict(best.candidate.edit))
+    if one.sick:
+        with tempfile.TemporaryDirectory() as folder:
+            twin = Path(folder) / one.path.name
+            twin.write_text(one.cured())
+            row["twin"] = full(Script(str(twin)))
+    if baseline and best is not None:
+        row["tries"] = len(found.tries)
+        row["random_tries"] = random_search(script, best.scores[0], len(found.tries) * 3)
+    return row
+
+
+def pool() -> list[Candidate]:
+    """Every edit that any finding could propose: what random search draws from."""
+    from babysit.hosts.edits import fields
+    from babysit.rules import _remedies
+
+    known = fields()
+    remedies = [*GENERAL, *(value for value in vars(_remedies).values() if hasattr(value, "edit"))]
+    edits = {
+        json.dumps(dict(one.edit), sort_keys=True): one for one in remedies if one.edit and set(one.edit) <= set(known)
+    }
+    assert members("babysit.rules", Rule)
+    return [Candidate("", one.title, dict(one.edit)) for one in edits.values()]
+
+
+def random_search(script: Script, score: float, most: int) -> int | None:
+    """How many random edits until one is within a point of `score` on the first seed; None: not within `most`."""
+    drawn = pool()
+    random.Random(0).shuffle(drawn)
+    orders = [Order(one.edit, 0, seconds=30) for one in drawn[:most]]
+    for number, (_, found) in enumerate(run_all(script, orders), 1):
+        if found.usable and found.score >= score - 0.01:
+            return number
+    return None
+
+
+def table(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The shares that the cure is held to."""
+    sick = [row for row in rows if row["sick"]]
+    live = [row for row in sick if row["live"]]
+    healthy = [row for row in rows if not row["sick"]]
+    proven = [row for row in rows if "edit" in row]
+    truth = {one.name: one.causes for one in programs()}
+    return {
+        "sick": len(sick),
+        "confirmed": share(sick, lambda row: row.get("confirmed") in truth[row["name"]]),
+        "cured_of_live": share(live, lambda row: "edit" in row and row["after"] >= row["twin"] - CLOSE),
+        "proven_but_false": share(proven, lambda row: row["after"] < row["before"] + 0.005),
+        "healthy": len(healthy),
+        "healthy_quiet": share(healthy, lambda row: row["status"] == "healthy"),
+        "median_seconds": statistics.median(row["seconds"] for row in rows) if rows else None,
+    }
+
+
+def share(rows: list[dict[str, Any]], holds: Any) -> float | None:
+    """Share of rows, None of none."""
+    return round(sum(map(bool, map(holds, rows))) / len(rows), 3) if rows else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--half", choices=("a", "b"))
+    parser.add_argument("--every", type=int, default=1, help="take every n-th program")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--random", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    only = set(filter(None, options.only.split(",")))
+    chosen = [one for one in programs(half=options.half) if (not one.sick or one.live)][:: options.every]
+    rows = []
+    for one in chosen:
+        if only and one.name not in only:
+            continue
+        rows.append(row := judge(one, options.random))
+        shown = {key: value for key, value in row.items() if key not in ("name", "sick", "live")}
+        print(f"{one.name:32} {shown}", flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(rows))
+    print(f"{platform.machine()}, {torch.get_num_threads()} thread a run, {date.today()}")
+    for name, value in table(rows).items():
+        print(f"{name:18} {value}")
+
+
+if __name__ == "__main__":
+    main()
