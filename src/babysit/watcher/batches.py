@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..probes import Probe
 from ..record.run import Key
+from .guard import Guard
 from .layers import is_plain, sampled
 from .transfer import Transfer
 
@@ -19,6 +20,7 @@ EXAMPLES = 512
 MOST_FEATURES = 1 << 16
 MOST_HASHED = 1 << 22
 KEPT = 200_000
+MERGE = 4096
 _MASK = (1 << 52) - 1
 
 Put = Callable[[Key, float], None]
@@ -64,13 +66,13 @@ class Batches:
 
     transfer: Transfer
     probes: list[Probe]
+    guard: Guard
     trained: dict[str, Moments] = field(default_factory=dict)
-    _hashed: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    _new: list[np.ndarray] = field(default_factory=list)
-    _previous: np.ndarray | None = None
-    _current: list[np.ndarray] = field(default_factory=list)
+    _sorted: np.ndarray = field(default_factory=lambda: np.empty(0))
+    _recent: set[float] = field(default_factory=set)
+    _previous: set[float] | None = None
+    _current: set[float] = field(default_factory=set)
     _keys: dict[tuple[int, torch.device], Tensor] = field(default_factory=dict)
-    known_val: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def measure(self, where: str, x: Tensor, put: Put) -> None:
         """One input of a training forward, at an observed step."""
@@ -81,7 +83,7 @@ class Batches:
             few = sampled(x)
             for one in self.probes:
                 if one.site == "batch":
-                    values = one(few)
+                    values = self.guard(one.name, one, few)
                     if values is not None:
                         self._send(one, values, where, put)
             self._constant(where, few, put)
@@ -139,30 +141,41 @@ class Batches:
         return key
 
     def _seen(self, values: list[float], where: str, put: Put) -> None:
-        now = np.asarray(values, np.int64)
-        repeats_within = 1 - len(np.unique(now)) / len(now)
-        put(("batch.repeats_within", where), repeats_within)
+        now = set(values)
+        count = len(values)
+        put(("batch.repeats_within", where), 1 - len(now) / count)
         if self._previous is not None:
-            put(("batch.repeats", where), float(np.isin(now, self._previous).mean()))
-            put(("batch.seen_before", where), float(np.isin(now, self.all_hashes()).mean()))
-        self._current.append(now)
+            put(("batch.repeats", where), sum(one in self._previous for one in values) / count)
+            put(("batch.seen_before", where), self.known(values) / count)
+        self._current |= now
 
-    def end_of_step(self, observed: bool) -> None:
-        """The step is over; what it showed is the past now. An unobserved step leaves no previous one."""
-        if self._current:
-            self._previous = np.concatenate(self._current)
-            if len(self._hashed) + sum(map(len, self._new)) < KEPT:
-                self._new.append(self._previous)
-            self._current = []
-        elif not observed:
-            self._previous = None
+    def end_of_step(self) -> None:
+        """An observed step is over: what it showed is the past now."""
+        self._previous, self._current = self._current, set()
+        if len(self._sorted) + len(self._recent) < KEPT:
+            self._recent |= self._previous
+        if len(self._recent) > MERGE:
+            new = np.fromiter(self._recent, np.float64, len(self._recent))
+            self._sorted = np.union1d(self._sorted, new)
+            self._recent = set()
 
-    def all_hashes(self) -> np.ndarray:
-        """Hashes of the training examples seen on observed steps, sorted."""
-        if self._new and (len(self._new) > 64 or len(self._hashed) < 4096):
-            self._hashed = np.unique(np.concatenate([self._hashed, *self._new]))
-            self._new = []
-        return np.concatenate([self._hashed, *self._new]) if self._new else self._hashed
+    def not_observed(self) -> None:
+        """A step went by unseen: nothing is known of the step before the next."""
+        self._previous = None
+
+    def known(self, codes: list[float]) -> int:
+        """How many of these examples were in a training batch of an observed step before."""
+        new = sum(one in self._recent for one in codes)
+        rest = np.array([one for one in codes if one not in self._recent])
+        if not len(rest) or not len(self._sorted):
+            return new
+        at = np.minimum(np.searchsorted(self._sorted, rest), len(self._sorted) - 1)
+        return new + int((self._sorted[at] == rest).sum())
+
+    @property
+    def remembered(self) -> int:
+        """How many different training examples are known by their hashes."""
+        return len(self._sorted) + len(self._recent)
 
 
 def features(x: Tensor) -> Tensor | None:

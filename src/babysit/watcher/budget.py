@@ -1,8 +1,9 @@
 """How often, and how much, is observed: the watcher measures its own time and keeps a share of the script's.
 
-Every step is observed at the start and for a while when something stirs; then as often as the
-budget pays for, and never more often than about 200 times for each factor e in steps, so that the record
-of a long run stays small.
+The first steps are all observed, then fewer and fewer, each a constant factor further on; from
+there as many as the budget pays for, and never so many that the record of a long run grows without bound.
+When something stirs, some steps are observed on credit. What the start and the credit cost is paid back
+with half of what comes in. Between two observed steps nothing is measured, not even the time.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
-DENSE = 20
+DENSE = 12
 """Steps at the start that are all observed."""
-OFTEN = 200
-START = 0.25
-"""Seconds that the start may cost before the share is kept, at most; and no more than this many steps' worth:"""
-START_STEPS = 30
-STIR_STEPS = 8
+GROWTH = 1.12
+"""From there to `EASY`, the distance grows by this factor."""
+EASY = 100
+OFTEN = 250
+"""Observed steps for each factor e in steps, at most."""
+STIR_STEPS = 6
+CREDIT = 40
+"""Observed steps that may be had on credit when something stirs."""
+QUIET = 3e-6
+"""Seconds that a step costs which is not observed (bench/watching.py)."""
 
 
 class Budget:
@@ -27,8 +33,10 @@ class Budget:
 
     Attributes:
         spent: seconds that watching has cost so far.
-        step_seconds: of the script's newest steps, watching left out (median of a few).
+        step_seconds: of one step of the script, watching left out.
         part: share of the layers that one observed step looks at, 0..1.
+        wake: the step after which the next look is due.
+        stirred: observed steps that are still wanted because something happens.
     """
 
     def __init__(self, overhead: float | None) -> None:
@@ -37,13 +45,12 @@ class Budget:
         self.part = 1.0
         self.began = perf_counter()
         self.step_seconds = math.nan
-        self._steps: list[float] = []
-        self._last = self.began
-        self._spent_before = 0.0
-        self._stirred = 0
-        self._next = 0
+        self.wake = 0
+        self.stirred = 0
+        self._last, self._last_step, self._spent_before = self.began, 0, 0.0
+        self._seconds: list[float] = []
         self._cost = 0.0
-        self._start_spent = 0.0
+        self._credit = CREDIT
 
     @property
     def elapsed(self) -> float:
@@ -55,66 +62,67 @@ class Budget:
         """The watcher's time / the script's own."""
         return self.spent / max(1e-9, self.elapsed - self.spent)
 
-    def begin_training(self) -> None:
-        """The first step begins here: what came before (imports, data) doesn't count as a step."""
-        self._last, self._spent_before = perf_counter(), self.spent
+    def end_of_step(self, step: int) -> float:
+        """An observed step is over; its seconds, the watcher's own left out."""
+        own = self.spent - self._spent_before
+        seconds = self._script_seconds(step)
+        self._cost = own if not self._cost else 0.7 * self._cost + 0.3 * own
+        return seconds
 
-    def end_of_step(self, observed: bool) -> float:
-        """A step is over; its seconds, the watcher's own left out."""
+    def end_of_stretch(self, step: int) -> None:
+        """A quiet stretch is over."""
+        self.spent += QUIET * (step - self._last_step)
+        self._script_seconds(step)
+
+    def _script_seconds(self, step: int) -> float:
         now = perf_counter()
         own = self.spent - self._spent_before
-        seconds = max(0.0, now - self._last - own)
-        self._last, self._spent_before = now, self.spent
-        if observed:
-            self._cost = own if not self._cost else 0.7 * self._cost + 0.3 * own
-        self._steps.append(seconds)
-        if len(self._steps) >= 16 or math.isnan(self.step_seconds):
-            self.step_seconds = sorted(self._steps)[len(self._steps) // 2]
-            self._steps = self._steps[-8:]
+        seconds = max(0.0, now - self._last - own) / max(1, step - self._last_step)
+        self._last, self._last_step, self._spent_before = now, step, self.spent
+        self._seconds = [*self._seconds[-14:], seconds]
+        self.step_seconds = sorted(self._seconds)[len(self._seconds) // 2]
         return seconds
 
     def stir(self, steps: int = STIR_STEPS) -> None:
-        """Something happens: observe the next steps all."""
-        self._stirred = max(self._stirred, steps)
+        """Something happens: observe the next steps all, while there is credit."""
+        self.stirred = max(self.stirred, min(steps, self._credit))
 
-    def observe(self, step: int) -> bool:
-        """Is the step after `step` to be observed? Asked once after each step."""
+    def observe(self, step: int, was_observed: bool) -> bool:
+        """Is the step after `step` to be observed? If not, `wake` says when to ask again."""
         if self.overhead is None:
-            self._shrink(0.10)
+            self._shrink(0.08)
             return True
         if step < DENSE:
-            self._start_spent = self.spent
             return True
-        if self._stirred:
-            self._stirred -= 1
-            if self.saved > -self._allowance:
-                return True
-        if step < self._next or self.saved < 0:
-            return False
-        self._next = step + max(1, step // OFTEN)
-        return True
+        if self.stirred and self._credit:
+            self.stirred -= 1
+            self._credit -= 1
+            return True
+        self.stirred = 0
+        if not was_observed:
+            return True
+        if step < EASY and self.spent < 0.5:
+            distance = round(step * (GROWTH - 1))
+        else:
+            distance = max(self._steps_until_paid(), step // OFTEN)
+        self.wake = step + distance - 1
+        return distance <= 1
 
-    @property
-    def _allowance(self) -> float:
-        """What may be borrowed for the start, or when something stirs."""
-        step = 0.0 if math.isnan(self.step_seconds) else self.step_seconds
-        return max(0.02, min(START, START_STEPS * step))
-
-    @property
-    def saved(self) -> float:
-        """Seconds that may be spent now; negative while debts are paid."""
-        if self.overhead is None:
-            return math.inf
-        now = perf_counter() - self.began
-        start = min(self._start_spent, self._allowance)
-        return self.overhead * (now - self.spent) - (self.spent - start) - self._cost
+    def _steps_until_paid(self) -> int:
+        """How many steps until the next look is paid for; half of what comes in pays back debts meanwhile."""
+        assert self.overhead is not None
+        income = max(1e-9, self.overhead * self.step_seconds - QUIET)
+        debt = self.spent + self._cost - self.overhead * (self.elapsed - self.spent)
+        if debt <= 0:
+            self._credit = min(CREDIT, self._credit + 1)
+            return 0
+        return math.ceil(min(debt, 2 * self._cost) / income)
 
     def _shrink(self, most: float) -> None:
         """Look at fewer layers at once where observing every step costs more than `most` of a step."""
-        step = self.step_seconds
-        if not self._cost or math.isnan(step):
+        if not self._cost or math.isnan(self.step_seconds):
             return
-        share = self._cost / max(step, 1e-9)
+        share = self._cost / max(self.step_seconds, 1e-9)
         if share > most:
             self.part = max(0.05, self.part * max(0.5, most / share))
         elif share < 0.6 * most and self.part < 1:

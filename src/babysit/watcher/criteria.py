@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..probes import Probe
 from ..record.run import Key
+from .guard import Guard
 from .layers import is_plain
 from .targets import Seen
 from .transfer import Transfer
@@ -79,6 +80,7 @@ class Criteria:
 
     transfer: Transfer
     probes: list[Probe]
+    guard: Guard
     known: list[Criterion] = field(default_factory=list)
     rare: bool = True
 
@@ -130,7 +132,7 @@ class Criteria:
                 self._send(probe, few, target, where, put)
 
     def _send(self, probe: Probe, x: Tensor, target: Any, where: str, put: Put) -> None:
-        values = probe(x, target)
+        values = self.guard(probe.name, probe, x, target)
         if values is None:
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ class Guard:
             return function(*args)
         except Exception as error:
             self.off.add(name)
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            self._report(name, f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})")
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(place.filename)}:{place.lineno}"
+            self._report(name, f"{type(error).__name__}: {error} ({where})")
             return None

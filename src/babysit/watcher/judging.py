@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from ..doctor import Doctor, Verdict
 from ..record import Finding, Run
 from ..record.finding import SEVERITIES
 from .budget import Budget
 from .recording import Recording
 
-EARLY = (1, 3, 5, 8, 10, 15, 20, 30, 50)
-"""Steps at which the run is judged whatever that costs (within the start's allowance)."""
+EARLY = (2, 3, 5, 8, 10, 14, 20, 30, 50)
+"""Steps at which the run is judged whatever that costs."""
 SHARE = 0.3
 """Of the budget, what judging may take."""
 
@@ -27,28 +26,26 @@ class Stop(SystemExit):
         self.reason = reason
 
 
-@dataclass
-class Verdict:
-    """A judgement, where there is no doctor to ask."""
-
-    status: str = "unknown"
-    findings: list[Finding] = field(default_factory=list)
-    reason: str = ""
-
-
 class Judge:
-    """Asks the doctor, remembers what was said, and tells each finding once, when it is sure."""
+    """Asks the doctor and tells each finding once, when it is sure.
 
-    def __init__(self, run: Run, *, rules: Iterable[Any] | None, show: Any, stop_on: str | None) -> None:
-        self.run, self.rules, self.show, self.stop_on = run, rules, show, stop_on
-        self.budget: Budget | None = None
-        self.recording: Recording | None = None
-        self.observer: Any = None
+    Args:
+        show: gets each finding: an object with `finding` (and `update`), or a function.
+        stop_on: the severity that ends the training.
+
+    Attributes:
+        stop: what the training is to be ended with, once it is.
+    """
+
+    def __init__(self, run: Run, recording: Recording, budget: Budget, *, rules: Iterable[Any] | None, show: Any, stop_on: str | None) -> None:  # fmt: skip
+        self.run, self.recording, self.budget, self.show = run, recording, budget, show
+        self.stop_on = SEVERITIES.index(stop_on) if stop_on else None  # type: ignore[arg-type]
+        self.doctor = Doctor(rules)
         self.spent = 0.0
-        self.stop: Finding | None = None
-        self._verdict: Any = None
-        self._judged = (-1, False)
-        self._told: dict[str, int] = {}
+        self.stop: Stop | None = None
+        self.looks = 0
+        self._verdict: Verdict | None = None
+        self._at = -1
         self._cost = 0.0
         self._next = 0
 
@@ -56,71 +53,34 @@ class Judge:
         """Readings of a step were written: look at them now?"""
         if hasattr(self.show, "update"):
             self.show.update(self.run)
-        if not (urgent or self._due(step)):
-            return
-        self.judge()
+        if step in EARLY or (urgent and self._affordable(5.0)) or (step >= self._next and self._affordable(1.0)):
+            self.look()
 
-    def _due(self, step: int) -> bool:
-        if step in EARLY:
-            return True
-        loss = self.run.last("loss.train")
-        if step > 1 and not math.isfinite(loss) and self.run.has("loss.train"):
-            return self._cheap(10.0)
-        return step >= self._next and self._cheap(1.0)
+    def _affordable(self, factor: float) -> bool:
+        overhead = 0.03 if self.budget.overhead is None else self.budget.overhead
+        return self.spent + self._cost < factor * (0.05 + SHARE * overhead * self.budget.elapsed)
 
-    def _cheap(self, factor: float) -> bool:
-        budget = self.budget
-        if budget is None or budget.overhead is None:
-            return self.spent < 0.05 * factor * (budget.elapsed if budget else math.inf)
-        return self.spent + self._cost < factor * SHARE * budget.overhead * budget.elapsed
-
-    def judge(self, *, final: bool = False) -> Any:
-        """Ask the doctor about the run as it is."""
+    def look(self) -> None:
+        """Ask the doctor what has become sure."""
         began = perf_counter()
-        self._verdict = self._ask()
-        self._judged = (self.run.version, final)
+        for one in self.doctor.look(self.run):
+            self._tell(one)
+        self.looks += 1
         self._cost = perf_counter() - began
         self.spent += self._cost
         self._next = self.run.step + max(5, self.run.step // 20)
-        self._tell(final)
-        return self._verdict
 
-    def _ask(self) -> Any:
-        try:
-            from .. import doctor
-        except ImportError:
-            return Verdict("findings" if self.run.findings else "unknown", list(self.run.findings))
-        verdict = doctor.diagnose(self.run, rules=self.rules) if self.rules is not None else doctor.diagnose(self.run)
-        if isinstance(verdict, list):
-            verdict = Verdict("findings" if verdict else "healthy", verdict)
-        return verdict
+    def _tell(self, one: Finding) -> None:
+        self.recording.add_event(self.run.step, "finding", one.where or "", {"id": one.id, "severity": one.severity})
+        if self.show is not None:
+            (self.show.finding if hasattr(self.show, "finding") else self.show)(one)
+        if self.stop_on is not None and SEVERITIES.index(one.severity) >= self.stop_on and self.stop is None:
+            self.stop = Stop(f"{one.id}: {one.message}")
 
-    def _tell(self, final: bool) -> None:
-        findings = list(self._verdict.findings)
-        self.run.findings = findings
-        for one in findings:
-            known = self._told.get(one.id, -1)
-            grade = SEVERITIES.index(one.severity)
-            if one.explained_by is not None or grade < 1 or grade <= known or one.stage == "symptom":
-                continue
-            self._told[one.id] = grade
-            if self.recording is not None:
-                self.recording.add_event(
-                    self.run.step, "finding", one.where or "", {"id": one.id, "severity": one.severity}
-                )
-            if self.show is not None and not final:
-                (self.show.finding if hasattr(self.show, "finding") else self.show)(one)
-            if self.stop_on and grade >= SEVERITIES.index(self.stop_on) and self.stop is None:  # type: ignore[arg-type]
-                self.stop = one
-                if self.observer is not None:
-                    self.observer.stop = Stop(f"{one.id}: {one.message}")
-
-    def now(self, *, final: bool) -> Any:
+    def verdict(self) -> Verdict:
         """The judgement on what was seen so far; asked anew only when something was added."""
-        if self._judged[0] != self.run.version:
-            self.judge(final=final)
+        if self._verdict is None or self._at != self.run.version:
+            self._verdict = self.doctor.verdict(self.run)
+            self.run.findings = list(self._verdict.findings)
+            self._at = self.run.version
         return self._verdict
-
-    def last(self) -> None:
-        """The training is over."""
-        self.judge(final=True)

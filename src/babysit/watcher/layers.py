@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..probes import Probe
 from ..record.run import Key
+from .guard import Guard
 from .models import Models, Site
 from .transfer import Transfer
 
@@ -42,6 +43,7 @@ class Layers:
     transfer: Transfer
     probes: list[Probe]
     timed: Callable[..., Any]
+    guard: Guard
     part: float = 1.0
     rare: bool = True
     taken: set[int] = field(default_factory=set)
@@ -86,7 +88,7 @@ class Layers:
             elif one.site == "norm" and module is not None:
                 given = plain_tensor(inputs)
                 if given is not None:
-                    self._send(one, site, one(sampled(given.detach()), module), put)
+                    self._send(one, site, self.guard(one.name, one, sampled(given.detach()), module), put)
 
     def _of(self, site: Site) -> list[Probe]:
         found = self._fitting.get(id(site))
@@ -100,7 +102,7 @@ class Layers:
         return found if self.rare else [one for one in found if not one.rare]
 
     def _take(self, one: Probe, site: Site, x: Tensor, axis: int, put: Put) -> None:
-        values = one(x, axis, site.facts)
+        values = self.guard(one.name, one, x, axis, site.facts)
         if values is None:
             return
         if not one.examples:
@@ -139,7 +141,8 @@ class Layers:
             if is_plain(gradient):
                 with torch.no_grad():
                     for one in probes:
-                        self._send(one, site, one(sampled(gradient.detach()), axis, site.facts), put)
+                        values = self.guard(one.name, one, sampled(gradient.detach()), axis, site.facts)
+                        self._send(one, site, values, put)
 
         x.register_hook(lambda gradient: self.timed(measure, gradient))
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.nn.modules import module as module_hooks
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -28,10 +29,11 @@ from .observer import Observer
 from .patches import Patches
 from .structure import is_tracing
 
-ACTIVATIONS_AS_FUNCTIONS = {
-    "relu": "relu", "relu_": "relu", "leaky_relu": "leaky_relu", "elu": "elu", "gelu": "gelu", "silu": "silu",
-    "tanh": "tanh", "sigmoid": "sigmoid",
-}  # fmt: skip
+ACTIVATIONS_AS_FUNCTIONS = (
+    (F, ("leaky_relu", "elu", "gelu", "silu")),
+    (torch, ("relu", "relu_", "tanh", "sigmoid")),  # F.relu, F.tanh and F.sigmoid call these or the methods
+    (Tensor, ("relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_")),
+)
 IDLE_BLOCKS = 16
 
 
@@ -47,6 +49,7 @@ class Listening:
         self._blocks: list[tuple[Any, bool]] = []
         self._idle: dict[tuple[Any, int], int] = {}
         self._quiet = 0
+        self._before_step: Callable[..., None] = lambda *_: None
         observer.set_deep = self.set_deep  # type: ignore[method-assign]
 
     def start(self) -> None:
@@ -66,12 +69,13 @@ class Listening:
     def stop(self) -> None:
         """Put everything back."""
         self.live = False
-        self._hook_modules(False)
+        self.set_deep(False)
+        self.observer.current = None
         self.patches.undo()
 
     def set_deep(self, deep: bool) -> None:
         """Put hooks on every module, or take them off."""
-        self.observer.deep = deep
+        self.observer.deep = self.observer.hearing = deep
         self._hook_modules(deep)
 
     def _ours(self) -> bool:
@@ -84,6 +88,7 @@ class Listening:
             self._module_hooks = [
                 module_hooks.register_module_forward_pre_hook(self._enter),
                 module_hooks.register_module_forward_hook(self._leave, always_call=True),
+                register_optimizer_step_pre_hook(self._before_step),
             ]
         elif not wanted and self._module_hooks:
             for handle in self._module_hooks:
@@ -106,6 +111,10 @@ class Listening:
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(original)
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+                if not observer.deep:
+                    if self.live:
+                        observer.quiet_loss(tensors)
+                    return original(tensors, *args, **kwargs)
                 if not self._ours():
                     return original(tensors, *args, **kwargs)
                 loss = tensors if isinstance(tensors, Tensor) else tensors[0] if tensors else None
@@ -124,16 +133,18 @@ class Listening:
         observer = self.observer
 
         def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-            if self._ours():
+            if observer.deep and self._ours():
                 observer.timed(observer.before_step, optimizer, _has_closure(args, kwargs))
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-            if self._ours():
+            if not observer.deep:
+                observer.quiet_step(optimizer)
+            elif self._ours():
                 observer.timed(observer.after_step, optimizer, _has_closure(args, kwargs))
-                if observer.stop is not None:
-                    raise observer.stop
+            if observer.stop is not None:
+                raise observer.stop
 
-        self.patches.add(register_optimizer_step_pre_hook(before))
+        self._before_step = before
         self.patches.add(register_optimizer_step_post_hook(after))
 
         def make_init(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,12 +174,16 @@ class Listening:
 
     def _zeroing(self) -> None:
         observer = self.observer
+        by_id = observer.order.by_id
 
         def make(told: Callable[[Any], None]) -> Callable[..., Any]:
             def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
                 @functools.wraps(original)
                 def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
-                    if self._ours():
+                    held = None if observer.deep else by_id.get(id(owner))
+                    if held is not None:
+                        held.since_zero = 0
+                    elif self._ours():
                         observer.timed(told, owner)
                     return original(owner, *args, **kwargs)
 
@@ -187,7 +202,14 @@ class Listening:
         def make(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(original)
             def criterion(*args: Any, **kwargs: Any) -> Any:
-                if is_tracing() or not (self._ours() and (observer.deep or observer.validation.running)):
+                if is_compiling():
+                    return original(*args, **kwargs)
+                if not observer.hearing:
+                    observer.unmatched += 1
+                    if observer.unmatched > observer.usual and self._ours():
+                        observer.timed(observer.many_criteria)
+                    return original(*args, **kwargs)
+                if not self._ours() or is_tracing():
                     return original(*args, **kwargs)
                 value = original(*args, **kwargs)
                 call = call_of(name, original, args, kwargs, value)
@@ -208,17 +230,18 @@ class Listening:
 
             @functools.wraps(original)
             def activation(x: Any, *args: Any, **kwargs: Any) -> Any:
+                if is_compiling() or observer.current is None:
+                    return original(x, *args, **kwargs)
                 result = original(x, *args, **kwargs)
-                if observer.deep and observer.current is not None and self._ours() and not is_tracing():
+                if self._ours() and not is_tracing():
                     observer.timed(observer.functional, kind, x, result, facts)
                 return result
 
             return activation
 
-        for owner in (F, torch, Tensor):
-            for name, kind in ACTIVATIONS_AS_FUNCTIONS.items():
-                if name in vars(owner) or (owner is Tensor and hasattr(owner, name)):
-                    self.patches.replace(owner, name, functools.partial(make, kind))
+        for owner, names in ACTIVATIONS_AS_FUNCTIONS:
+            for name in names:
+                self.patches.replace(owner, name, functools.partial(make, name.rstrip("_")))
 
     # modes
 

@@ -23,7 +23,7 @@ from .batches import Batches, inputs_of
 from .budget import Budget
 from .criteria import Called, Criteria
 from .guard import Guard
-from .judging import Stop
+from .judging import Judge, Stop
 from .layers import Layers, plain_tensor
 from .models import Models, Root, Site, has_parameters, unwrapped
 from .order import Held, Order
@@ -64,17 +64,15 @@ class Pending:
 class Observer:
     """The state of one watched training, and what every reported call does to it."""
 
-    def __init__(
-        self, recording: Recording, probes: list[Probe], budget: Budget, after_commit: Callable[[int, bool], None]
-    ) -> None:
-        self.recording, self.budget, self.after_commit = recording, budget, after_commit
+    def __init__(self, recording: Recording, probes: list[Probe], budget: Budget, judge: Judge) -> None:
+        self.recording, self.budget, self.judge = recording, budget, judge
         self.guard = Guard(self._failed)
         self.sources = Sources()
         self.models, self.order, self.transfer = Models(), Order(), Transfer()
-        self.layers = Layers(self.models, self.transfer, probes, self.timed)
-        self.parameters = Parameters(self.models, self.transfer, probes)
-        self.criteria = Criteria(self.transfer, probes)
-        self.batches = Batches(self.transfer, probes)
+        self.layers = Layers(self.models, self.transfer, probes, self.timed, self.guard)
+        self.parameters = Parameters(self.models, self.transfer, probes, self.guard)
+        self.criteria = Criteria(self.transfer, probes, self.guard)
+        self.batches = Batches(self.transfer, probes, self.guard)
         self.validation = Validation(self.batches, self.transfer)
         self.structure = Structure(self.models)
         self.step = 0
@@ -82,6 +80,12 @@ class Observer:
         self.strangers = 0
         self.closed = False  # only the models and optimizers that were given
         self.deep = True
+        self.hearing = True  # deep, or a validation pass runs: criteria are listened to
+        self.partial = False  # began in the middle of an interval: counts of calls are not whole
+        self.unmatched = 0  # criteria computed since the last backward, in quiet intervals
+        self.usual = 4
+        self.wake = 0  # the step after which a quiet stretch ends
+        self.alarm = math.inf  # a loss above this wakes too
         self.host: dict[Key, float] = {}
         self.stack: list[tuple[nn.Module, Site | None]] = []
         self.forwards: list[Forward] = []
@@ -146,8 +150,6 @@ class Observer:
         if not grad:
             self._validate(root, module, inputs, grad=False)
             return site
-        if self.in_validation_with_grad(root):
-            self._validate(root, module, inputs, grad=True)
         root.trained = True
         open_ones = sum(one.measured and not one.reached for one in self.forwards)
         done = any(one.measured and one.reached and one.root is root for one in self.forwards)
@@ -165,10 +167,6 @@ class Observer:
             del self.forwards[8]
         self.current = forward
         return site
-
-    def in_validation_with_grad(self, root: Root) -> bool:
-        """Never known before a backward has, or hasn't, come; see `_resolve`."""
-        return False
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """A module has returned."""
@@ -242,8 +240,8 @@ class Observer:
     def _validate(self, root: Root, module: nn.Module, inputs: list[tuple[str, Tensor]], *, grad: bool) -> None:
         if root.trained or not any(one.trained for one in self.models.roots):
             if not self.validation.running:
-                source = self.sources.here(3)
-                self.validation.begin(source)
+                self.validation.begin(self.sources.here(3))
+                self.hearing = True
             with torch.no_grad():
                 self.guard("validation", self.validation.forward, unwrapped(module), inputs, grad)
 
@@ -261,8 +259,10 @@ class Observer:
             if one.scores or one.forwards > 1 or self.eval_called:
                 self.loops.setdefault("val", one.source)
             self.recording.add_event(self.step, "val", "", {"examples": count})
+            self.urgent = True
             self.budget.stir(3)
         one.running = False
+        self.hearing = self.deep
         self.eval_called = False
 
     # criteria
@@ -279,7 +279,10 @@ class Observer:
                     with torch.no_grad():
                         self.guard("validation", self.validation.criterion, one, call)
             return
-        if not self.deep or len(self.pending) >= 16:
+        if not self.deep:
+            return
+        self.usual = max(self.usual, min(64, len(self.pending) + 2))
+        if len(self.pending) >= 16:
             return
         call.source = self.sources.here(3)
         pending = Pending(
@@ -355,7 +358,7 @@ class Observer:
         if count in (3, 6, 10, 20) or count % 100 == 0:
             self.recording.append(0, {("calls.without_step", ""): float(count)}, self.budget.elapsed)
             self.update_facts()
-            self.after_commit(0, True)
+            self.guard("judging", self.judge.after_commit, 0, True)
 
     # gradients cleared
 
@@ -444,8 +447,9 @@ class Observer:
     def _after_step(self, held: Held, optimizer: Optimizer, closure: bool) -> None:
         if closure:
             self.parameters.gradients(held, optimizer, self.put)
-        for key, value in self.order.readings(held).items():
-            self.put(key, float(value))
+        if not self.partial:
+            for key, value in self.order.readings(held).items():
+                self.put(key, float(value))
         self.parameters.after(held, self.put)
         for number, group in enumerate(optimizer.param_groups[:16]):
             rate = group.get("lr")
@@ -483,32 +487,122 @@ class Observer:
         self.step += 1
         self.val_every_step = self.val_every_step + 1 if self.validation.running else 0
         loss = self._loss_of_interval()
-        seconds = self.budget.end_of_step(self.deep)
+        seconds = self.budget.end_of_step(self.step)
         if self.deep:
             self.put(("time.step", ""), seconds)
             self._finish(optimizer)
         elif self.transfer.waiting:
             self.transfer.receive()
-        self.batches.end_of_step(self.deep)
+        self.batches.end_of_step()
         self._watch_rate(optimizer)
         self._stir(loss)
-        self.forwards, self.pending, self.losses = [], [], []
-        self.current, self.host = None, {}
-        self.stack.clear()
-        self.transfer.clear()
-        if self.last_step is not None and self.step >= self.last_step:
-            self.stop = Stop(f"stopped after {self.step} steps, as was asked for")
-        self.set_deep(self.budget.observe(self.step))
-        if self.deep:
-            self.layers.begin()
-            self.criteria.begin()
-            self.layers.part = self.budget.part
-            rare = self.step in FACTS_AT or self.step % 1000 == 0
-            self.layers.rare = self.parameters.rare = self.criteria.rare = rare or self.step < 2
+        self._next_interval()
 
     def set_deep(self, deep: bool) -> None:
         """Is the next interval observed? The listener puts hooks on modules, or takes them off."""
-        self.deep = deep
+        self.deep = self.hearing = deep
+
+    # quiet intervals: what is done here is done at every step of a training, so it is next to nothing
+
+    def quiet_loss(self, loss: Any) -> None:
+        """backward is about to run."""
+        self.unmatched = 0
+        if self.validation.running:
+            self.timed(self.end_of_validation)
+        if self.unscaled is not None or type(loss) is not Tensor:
+            self.timed(self._loss, loss)
+        elif loss.is_cpu and loss.numel() == 1:
+            self.losses.append(loss.item())
+        else:
+            self.timed(self._loss, loss)
+
+    def quiet_step(self, optimizer: Optimizer) -> None:
+        """An optimizer has stepped."""
+        held = self.order.by_id.get(id(optimizer))
+        if held is None:
+            return
+        held.since_zero += 1
+        held.steps += 1
+        if held is not self.main:
+            return
+        self.step = step = self.step + 1
+        losses = self.losses
+        if len(losses) == 1:
+            loss = losses[0]
+            losses.clear()
+            if type(loss) is float:
+                self.buffered.append((step, loss))
+                self.level += 0.1 * (loss - self.level)
+                if loss < self.alarm and step < self.wake:
+                    return
+                self.timed(self._woken, optimizer, loss)
+                return
+            losses.append(loss)
+        self.timed(self._woken, optimizer, self._loss_of_interval())
+
+    def _woken(self, optimizer: Optimizer, loss: float | None) -> None:
+        """The end of a quiet stretch, or of an interval that isn't as simple as most."""
+        self.losses = []
+        self.val_every_step = 0
+        if loss is not None:
+            self._stir(loss)
+        if self.step < self.wake and not self.budget.stirred:
+            if self.transfer.waiting:
+                self.transfer.receive()
+            return
+        self.budget.end_of_stretch(self.step)
+        self._watch_rate(optimizer)
+        self._limit_losses()
+        self._next_interval()
+
+    def _next_interval(self) -> None:
+        """Decide about the interval that begins now."""
+        if self.last_step is not None and self.step >= self.last_step:
+            self.stop = Stop(f"stopped after {self.step} steps, as was asked for")
+        self.forwards, self.pending, self.losses = [], [], []
+        self.current, self.host, self.partial = None, {}, False
+        self.stack.clear()
+        self.transfer.clear()
+        deep = self.budget.observe(self.step, self.deep)
+        if deep:
+            self._begin_deep()
+        else:
+            self.batches.not_observed()
+            self.wake = self.budget.wake if self.last_step is None else min(self.budget.wake, self.last_step)
+            self.alarm = 3 * abs(self.level) + 1e-12 if self.level == self.level and self.was_finite else math.inf
+        if deep != self.deep or self.hearing != deep:
+            self.set_deep(deep)
+
+    def _begin_deep(self) -> None:
+        for held in self.order.held:
+            held.backwards = held.zeros = held.schedules = 0
+            held.zeroed_after = False
+        self.layers.begin()
+        self.criteria.begin()
+        self.layers.part = self.budget.part
+        rare = self.step in FACTS_AT or self.step >= self._rare_at
+        if rare:
+            self._rare_at = self.step + max(50, self.step // 4)
+        self.layers.rare = self.parameters.rare = self.criteria.rare = rare or self.step < 2
+
+    _rare_at = 0
+
+    def _limit_losses(self) -> None:
+        """Losses of a long quiet stretch: the record keeps the start whole and then an even sample."""
+        every = 1 + self.step // 2000
+        if every > 1 and len(self.buffered) > 64:
+            newest = self.buffered[-32:]
+            self.buffered = [one for one in self.buffered[:-32] if one[0] % every == 0 or not math.isfinite(one[1])]
+            self.buffered += newest
+
+    def many_criteria(self) -> None:
+        """Criteria in a quiet interval, and no backward: that is a validation pass with gradients on."""
+        self.unmatched = 0
+        if self.step:
+            self.partial = True
+            self.forwards, self.pending = [], []
+            self._begin_deep()
+            self.set_deep(True)
 
     def _loss_of_interval(self) -> float | None:
         if not self.losses:
@@ -533,7 +627,7 @@ class Observer:
         with torch.no_grad():
             self.guard("unheld", self._unheld)
             trained = [one for one in forwards if one.reached]
-            if forwards:
+            if forwards and not self.partial:
                 self.put(("calls.forward", ""), float(len(forwards)))
             modal = [one.modal for one in trained if one.modal[1]]
             if modal:
@@ -582,7 +676,9 @@ class Observer:
         if step in FACTS_AT or step % 2000 == 0 or self.models.version != self._facts_version:
             self.guard("facts", self.update_facts)
         self.recording.append(step, readings, self.budget.elapsed)
-        self.after_commit(step, False)
+        urgent, self.urgent = self.urgent, False
+        self.guard("judging", self.judge.after_commit, step, urgent)
+        self.stop = self.stop or self.judge.stop
 
     _facts_version = -1
 
@@ -664,13 +760,13 @@ class Observer:
 
     def timed(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call one of the methods above: on the watcher's clock, and so that no error of ours gets out."""
-        if self.busy:
+        if self.busy or function.__name__ in self.guard.off:
             return None
         began, self.busy = perf_counter(), True
         try:
             return function(*args)
         except Exception as error:
-            self.guard(f"the watcher's {function.__name__}", _raise, error)
+            self.guard(function.__name__, _raise, error)
             return None
         finally:
             self.busy = False

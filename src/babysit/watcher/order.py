@@ -65,23 +65,23 @@ class Order:
 
     def __init__(self) -> None:
         self.held: list[Held] = []
-        self._by_id: dict[int, Held] = {}
+        self.by_id: dict[int, Held] = {}
         self.backwards_without_step = 0
         self.forwards = 0
         self._marks: list[tuple[Held, list[tuple[int, int]]]] = []
 
     def of(self, optimizer: Optimizer, source: str | None = None) -> Held:
         """The entry of an optimizer, new when it wasn't seen before."""
-        held = self._by_id.get(id(optimizer))
+        held = self.by_id.get(id(optimizer))
         if held is None or held.optimizer() is not optimizer:
             held = Held(len(self.held), weakref.ref(optimizer), source)
             self.held.append(held)
-            self._by_id[id(optimizer)] = held
+            self.by_id[id(optimizer)] = held
         return held
 
     def known(self, optimizer: Optimizer) -> Held | None:
         """The entry of an optimizer that was seen."""
-        held = self._by_id.get(id(optimizer))
+        held = self.by_id.get(id(optimizer))
         return held if held is not None and held.optimizer() is optimizer else None
 
     # what happens

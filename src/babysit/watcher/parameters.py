@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from ..probes import Probe
 from ..record.run import Key
+from .guard import Guard
 from .models import Models, Parameter
 from .order import Held, spread
 from .transfer import Transfer
@@ -45,6 +46,7 @@ class Parameters:
     models: Models
     transfer: Transfer
     probes: list[Probe]
+    guard: Guard
     suspects: set[str] = field(default_factory=set)  # not seen to move: all elements are compared next time
     got_gradient: set[str] = field(default_factory=set)
     rare: bool = True
@@ -116,7 +118,7 @@ class Parameters:
     def _updates(self, rows: list[Any], put: Put) -> None:
         for one in self.probes:
             if one.site == "update":
-                values = one([row[2] for row in rows], [row[3] for row in rows])
+                values = self.guard(one.name, one, [row[2] for row in rows], [row[3] for row in rows])
                 self._receive(one, [row[0] for row in rows], values, put, rows)
 
     def _measure(self, site: str, chosen: list[tuple[Parameter, Tensor]], put: Put) -> None:
@@ -128,12 +130,14 @@ class Parameters:
         for own in by_device.values():
             for one in self.probes:
                 if one.site == site and (self.rare or not one.rare):
-                    values = one([value for _, value in own])
+                    values = self.guard(one.name, one, [value for _, value in own])
                     self._receive(one, [entry for entry, _ in own], values, put)
 
     def _receive(
-        self, one: Probe, entries: list[Parameter], values: Tensor, put: Put, rows: list[Any] | None = None
+        self, one: Probe, entries: list[Parameter], values: Tensor | None, put: Put, rows: list[Any] | None = None
     ) -> None:
+        if values is None:
+            return
         count = len(entries)
 
         def receive(numbers: list[float]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -160,10 +159,8 @@ class Validation:
         self.transfer.add(values, receive)
 
     def _overlap(self, numbers: list[float], put: Put) -> None:
-        own = np.asarray(numbers, np.int64)
-        trained = self.batches.all_hashes()
-        if len(trained):
-            put(("batch_val.overlap", self.where), float(np.isin(own, trained).mean()))
+        if self.batches.remembered:
+            put(("batch_val.overlap", self.where), self.batches.known(numbers) / len(numbers))
 
 
 def modes(module: nn.Module) -> tuple[int, int]:

@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from ..doctor import Verdict
 from ..errors import RecipeError
 from ..probes import Probe
 from ..record import Finding, Run
 from ..registry import members
 from . import facts
 from .budget import Budget
-from .judging import Judge, Verdict
+from .judging import Judge
 from .listening import Listening
 from .observer import Observer
 from .recording import Recording
@@ -81,7 +82,8 @@ class watch:
         self._out, self._steps = out, steps
         self._probes = list(probes) if probes is not None else list(members("babysit.probes", Probe).values())
         self._models, self._optimizers = _sorted_parts(parts, named)
-        self._judge = Judge(self.run, rules=rules, show=show, stop_on=stop_on)
+        self._judging = {"rules": rules, "show": show, "stop_on": stop_on}
+        self._judge: Judge | None = None
         self._listening: Listening | None = None
         self.observer: Observer | None = None
         self._entered = False
@@ -94,7 +96,9 @@ class watch:
     @property
     def verdict(self) -> Verdict:
         """The judgement on what was seen so far."""
-        return self._judge.now(final=not self._entered)
+        if self._judge is None:
+            return Verdict("unknown", reason="nothing was watched yet")
+        return self._judge.verdict()
 
     @property
     def overhead(self) -> float:
@@ -106,10 +110,8 @@ class watch:
             raise RecipeError("a watch watches once; make another for another training")
         recording = Recording(self.run, self._out)
         budget = Budget(self._share)
-        self._judge.budget = budget
-        self.observer = observer = Observer(recording, self._probes, budget, self._judge.after_commit)
-        self._judge.recording = recording
-        self._judge.observer = observer
+        self._judge = Judge(self.run, recording, budget, **self._judging)
+        self.observer = observer = Observer(recording, self._probes, budget, self._judge)
         recording.set_fact("versions", facts.versions())
         recording.set_fact("machine", facts.machine())
         for name, model in self._models:
@@ -158,7 +160,8 @@ class watch:
         observer.update_facts()
         self.run.seconds = observer.budget.elapsed
         observer.recording.add_event(observer.step, "end", "", {"reason": reason})
-        self._judge.last()
+        assert self._judge is not None
+        self._judge.verdict()
 
 
 def _overhead(value: float | str) -> float | None:

@@ -1,0 +1,217 @@
+"""What watching costs: the same training watched and not, in pairs within one process.
+
+    python bench/watching.py                 every step time and model, ours
+    python bench/watching.py --peers         and the peers that are installed, on the same models
+    python bench/watching.py --json FILE
+
+Each pair runs the same steps twice, unwatched and watched, in turns (which goes first alternates);
+the figure is the median over the pairs of watched / unwatched, with the quartiles. `whole` counts
+everything from entering the watch to leaving it, `steady` the steps after the first 200.
+Seconds are the process's own (CPU) seconds, with one thread: on a shared machine the wall clock measures
+what others do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+Made = tuple[nn.Module, torch.optim.Optimizer, Callable[[], torch.Tensor]]
+
+
+def mlp(width: int, depth: int, batch: int, *, adam: bool = True) -> Made:
+    """An MLP on random classes."""
+    layers: list[nn.Module] = [nn.Linear(64, width), nn.ReLU()]
+    for _ in range(depth - 2):
+        layers += [nn.Linear(width, width), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(width, 10))
+    return _classes(model, torch.randn(4096, 64), batch, adam)
+
+
+def convnet() -> Made:
+    """Three blocks of convolution, batch norm and ReLU on 32 x 32 images."""
+    blocks: list[nn.Module] = []
+    for before, after in ((3, 32), (32, 64), (64, 64)):
+        blocks += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+    model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(1024, 10))
+    return _classes(model, torch.randn(512, 3, 32, 32), 32, False)
+
+
+class _Transformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(100, 128)
+        layer = nn.TransformerEncoderLayer(128, 4, 512, dropout=0.1, batch_first=True)
+        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(self.embed(x)).mean(1))
+
+
+def transformer() -> Made:
+    """Two encoder layers of width 128 over 32 tokens."""
+    return _classes(_Transformer(), torch.randint(0, 100, (1024, 32)), 16, True)
+
+
+def _classes(model: nn.Module, x: torch.Tensor, batch: int, adam: bool) -> Made:
+    y = torch.randint(0, 10, (len(x),))
+    make = torch.optim.AdamW if adam else torch.optim.SGD
+    optimizer = make(model.parameters(), lr=1e-3)
+    at = 0
+
+    def step() -> torch.Tensor:
+        nonlocal at
+        here = slice(at, at + batch)
+        at = (at + batch) % (len(x) - batch)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x[here]), y[here])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return model, optimizer, step
+
+
+MODELS: dict[str, tuple[Callable[[], Made], int]] = {
+    "step 0.25 ms": (lambda: mlp(32, 2, 16, adam=False), 8000),
+    "step 1 ms": (lambda: mlp(192, 4, 64), 4000),
+    "mlp 6x512": (lambda: mlp(512, 6, 64), 400),
+    "convnet": (convnet, 120),
+    "transformer": (transformer, 160),
+}
+
+
+def ours(**options: Any) -> Callable[..., Any]:
+    """A watch of ours, found by itself."""
+
+    def make(model: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
+        from babysit.watcher import watch
+
+        return watch(**options)
+
+    return make
+
+
+def timed(make: Callable[[], Made], steps: int, watcher: Callable[..., Any] | None) -> tuple[float, float, float]:
+    """(seconds of the whole, seconds after the first 200 steps or half, steps counted there)."""
+    torch.manual_seed(0)
+    model, optimizer, step = make()
+    for _ in range(5):
+        step()
+    gc.collect()
+    gc.disable()
+    late = min(200, steps // 2)
+    began = time.process_time()
+    with watcher(model, optimizer) if watcher is not None else nullcontext():
+        for _ in range(late):
+            step()
+        middle = time.process_time()
+        for _ in range(steps - late):
+            step()
+        end = time.process_time()
+    whole = time.process_time() - began
+    gc.enable()
+    return whole, end - middle, steps - late
+
+
+def pairs(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], count: int) -> dict[str, float]:
+    """The figures of `count` pairs."""
+    whole, steady, base = [], [], []
+    timed(make, max(20, steps // 10), watcher)
+    for index in range(count):
+        order = (None, watcher) if index % 2 else (watcher, None)
+        seen = {one is None: timed(make, steps, one) for one in order}
+        whole.append(seen[False][0] / seen[True][0])
+        steady.append(seen[False][1] / seen[True][1])
+        base.append(seen[True][1] / seen[True][2])
+    quarters = statistics.quantiles(steady, n=4) if count > 1 else [steady[0]] * 3
+    return {
+        "step_ms": 1000 * statistics.median(base),
+        "whole": statistics.median(whole),
+        "steady": statistics.median(steady),
+        "low": quarters[0],
+        "high": quarters[2],
+    }
+
+
+# peers
+
+
+@contextmanager
+def _wandb(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    import os
+
+    os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=tempfile.mkdtemp())
+    import wandb  # type: ignore[import-not-found]
+
+    run = wandb.init(project="bench")
+    wandb.watch(model, log="all", log_freq=1)
+    try:
+        yield
+    finally:
+        wandb.unwatch(model)
+        run.finish()
+
+
+def peers() -> dict[str, Callable[..., Any]]:
+    """The peers that are installed."""
+    found: dict[str, Callable[..., Any]] = {}
+    try:
+        import wandb  # type: ignore[import-not-found]  # noqa: F401
+
+        found["wandb.watch, every step"] = _wandb
+    except ImportError:
+        print("wandb is not installed", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--only", help="part of a model's name")
+    parser.add_argument("--mode", choices=["default", "all"], help="only this one")
+    parser.add_argument("--scale", type=float, default=1.0, help="times as many steps")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    print(f"{'model':<14} {'watcher':<26} {'step':>9} {'whole':>7} {'steady':>7}  quartiles")
+    for name, (make, steps) in MODELS.items():
+        if args.only and args.only not in name:
+            continue
+        watchers: dict[str, Callable[..., Any]] = {}
+        if args.mode in (None, "default"):
+            watchers["babysit, 1 %"] = ours()
+        if args.mode in (None, "all") and not name.startswith("step 0"):
+            watchers["babysit, every step"] = ours(overhead="all")
+        if args.peers:
+            watchers.update(peers())
+        for title, watcher in watchers.items():
+            row = pairs(make, max(20, int(steps * args.scale)), watcher, args.pairs)
+            rows.append({"model": name, "watcher": title, **row})
+            print(
+                f"{name:<14} {title:<26} {row['step_ms']:>6.2f} ms {row['whole']:>7.3f} {row['steady']:>7.3f}"
+                f"  {row['low']:.3f} .. {row['high']:.3f}",
+                flush=True,
+            )
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump({"schema": 1, "threads": torch.get_num_threads(), "rows": rows}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
