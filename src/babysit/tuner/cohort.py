@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..record import Recipe
+from ..trainer.criterion import name_of
 from ..trainer.schedule import Plateau, factor
 from .batched import Group, Space, Stack
 from .criteria import Targets
@@ -284,7 +285,8 @@ class Cohort:
 
     def _targets(self, ys: list[Tensor], groups: list[Group]) -> Targets:
         of = torch.tensor([number for number, group in enumerate(groups) for _ in range(group.start, group.stop)])
-        return Targets(self.work.loss, torch.stack(ys), of.to(self.work.device), self.smoothing, self.work.classes)
+        loss = name_of(self.lanes[0].recipe, self.work.task)
+        return Targets(loss, torch.stack(ys), of.to(self.work.device), self.smoothing, self.work.classes)
 
 
 def rates(lane: Lane, steps: int) -> np.ndarray:

@@ -69,7 +69,7 @@ def sizes(trials: int, stages: int = 5, least: int = 16) -> list[int]:
     while counts.sum() > trials:
         counts[int(counts.argmax())] -= 1
     counts[0] += trials - counts.sum()
-    return counts.tolist()
+    return sorted(counts.tolist(), reverse=True)
 
 
 @dataclass

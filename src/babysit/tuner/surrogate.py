@@ -13,9 +13,9 @@ from scipy.linalg import solve_triangular
 
 from .space import Space
 
-MOST = 500
+MOST = 300
 """Trials that are looked at: all of the longest trained, then the newest."""
-TRIES = 40
+TRIES = 15
 """Length scales tried, by marginal likelihood."""
 
 
