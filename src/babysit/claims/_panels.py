@@ -1,0 +1,37 @@
+"""Figures that several claims share: curves with their spread over seeds, bars with a bar to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..views.panel import Area, Line
+
+
+def spread(name: str, x: Any, rows: Any, tone: str = "", *, style: Any = "line", label: bool = True) -> list[Any]:
+    """The median over seeds as a line in the area between lowest and highest. `rows`: (seeds, T)."""
+    array = np.asarray(rows, float)
+    array = np.where(np.isfinite(array), array, np.nan)
+    known = np.isfinite(array).any(0)
+    xs, array = np.asarray(x)[known], array[:, known]
+    if not array.size:
+        return []
+    line = Line(name, xs, np.nanmedian(array, 0), tone, style, label)
+    return [Area(name, xs, np.nanmin(array, 0), np.nanmax(array, 0), tone), line]
+
+
+def dots(name: str, x: Sequence[float], y: Sequence[float], tone: str = "") -> Line:
+    """One point for each seed."""
+    return Line(name, np.asarray(x, float), np.asarray(y, float), tone, "dots", label=False)
+
+
+def smooth(curve: np.ndarray, window: int = 3) -> np.ndarray:
+    """A running mean along the first axis, the ends kept."""
+    if len(curve) < window:
+        return curve
+    pad = window // 2
+    padded = np.concatenate([curve[:1].repeat(pad, 0), curve, curve[-1:].repeat(window - 1 - pad, 0)])
+    total = np.cumsum(np.concatenate([np.zeros_like(padded[:1]), padded]), 0)
+    return (total[window:] - total[:-window]) / window

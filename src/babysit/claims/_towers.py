@@ -1,0 +1,102 @@
+"""The lecture's experiment: ten layers of 500 units on unit gaussian input, and what becomes of the signal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..nn import ACTIVATIONS, init, mlp
+from ..views.panel import Axis, Heat, Line, Panel, Table, Value
+from ._fleet import generator
+from ._networks import signal
+
+DEPTH, WIDTH, INPUTS = 10, 500, 500
+
+
+@dataclass
+class Tower:
+    """One seed's layers: mean, std, share saturated of outputs, rms of gradients (L,), and histograms (L, bins)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    saturated: np.ndarray
+    gradient: np.ndarray
+    histogram: np.ndarray
+    gradient_histogram: np.ndarray
+
+
+BINS = np.linspace(-1, 1, 42)
+
+
+def towers(activation: str, how: str, seeds: Sequence[int], *, quick: bool) -> list[Tower]:
+    """One for each seed: other weights, other inputs."""
+    return [_tower(activation, how, seed, 200 if quick else 1000) for seed in seeds]
+
+
+def _tower(activation: str, how: str, seed: int, count: int) -> Tower:
+    random = generator(seed)
+    x = torch.randn(count, INPUTS, generator=random)
+    y = torch.randint(10, (count,), generator=random)
+    net = init(mlp((INPUTS,), 10, width=WIDTH, depth=DEPTH, activation=activation), how, generator=random)
+    outputs, gradients = signal(net, x, y)
+    low, high = ACTIVATIONS[activation].saturated_outputs
+
+    def flat(one: Tensor) -> bool:
+        beyond = torch.zeros_like(one, dtype=torch.bool)
+        if low is not None:
+            beyond |= one <= low
+        if high is not None:
+            beyond |= one >= high
+        return float(beyond.double().mean())  # type: ignore[return-value]
+
+    top = max(float(one.abs().max()) for one in outputs) or 1.0
+    bins = BINS * (1.0 if activation == "tanh" else min(top, 3.0))
+    return Tower(
+        np.array([float(one.mean()) for one in outputs]),
+        np.array([float(one.double().std(correction=0)) for one in outputs]),
+        np.array([flat(one) for one in outputs]),
+        np.array([float(one.double().square().mean().sqrt()) for one in gradients]),
+        np.stack([_histogram(one, bins) for one in outputs]),
+        np.stack([_histogram(one / one.abs().max().clamp_min(1e-38), BINS) for one in gradients]),
+    )
+
+
+def _histogram(one: Tensor, bins: np.ndarray) -> np.ndarray:
+    counts, _ = np.histogram(one.detach().numpy().ravel().clip(bins[0], bins[-1]), bins)
+    return counts / counts.max()
+
+
+def table(found: Sequence[Tower]) -> Table:
+    """The lecture's table: mean and std of each layer's outputs, and the rms of the gradient that comes back to it."""
+    mean, std, gradient = (np.mean([getattr(one, name) for one in found], 0) for name in ("mean", "std", "gradient"))
+    rows = [
+        (f"layer {layer + 1}", f"{mean[layer]:.6f}", f"{std[layer]:.6f}", f"{gradient[layer]:.1e}") for layer in range(DEPTH)
+    ]
+    return Table(("", "mean", "std", "gradient (rms)"), rows)
+
+
+def through_depth(title: str, found: Sequence[Tower], beside: Sequence[tuple[str, Sequence[Tower], str]] = ()) -> Panel:
+    """Std of the outputs and rms of the gradients by layer, against layer 1's outputs and layer 10's gradients."""
+    at = np.arange(1, DEPTH + 1)
+    std = np.mean([one.std / one.std[0] for one in found], 0)
+    marks = [Line("outputs", at, std, "blue")]
+    gradient = np.mean([one.gradient / one.gradient[-1] for one in found], 0)
+    marks.append(Line("gradients", at, gradient, "orange"))
+    for name, others, tone in beside:
+        marks.append(Line(name, at, np.mean([one.std / one.std[0] for one in others], 0), tone, "dash"))
+    values = [Value("std, layer 1", f"{np.mean([one.std[0] for one in found]):.3g}", "blue"), Value("layer 10", f"{np.mean([one.std[-1] for one in found]):.3g}", "blue")]  # fmt: skip
+    return Panel(
+        title, [*marks, table(found)], x=Axis("layer"), y=Axis("std of outputs / layer 1's, rms of gradients / layer 10's", log=True), values=values, height=300,
+    )  # fmt: skip
+
+
+def histograms(title: str, found: Sequence[Tower], which: str = "histogram") -> Panel:
+    """How each layer's outputs are spread, layer by layer, darker is more."""
+    cells = np.mean([getattr(one, which) for one in found], 0)
+    middles = (BINS[1:] + BINS[:-1]) / 2
+    heat = Heat([f"layer {layer + 1}" for layer in range(DEPTH)], np.round(middles, 3), cells, "counts")
+    return Panel(title, [heat, table(found)], x=Axis("output"), height=300)

@@ -1,0 +1,203 @@
+"""What is asked of a claim before it is measured, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..views.panel import Panel
+from ._lecture import Paper, Section
+from ._statistics import interval
+
+Judgement = Literal["holds", "does-not-hold", "depends"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What must be measured for a claim to hold: one number for each seed, between `low` and `high`.
+
+    Attributes:
+        effect: the number, in words.
+        low, high: the claim holds where the whole 95 % interval lies strictly between them (or all of it on both, where
+            they are equal), does not hold where all of it lies outside, and is undecided in between (told as
+            "depends": on the seed).
+        ratio: the numbers are ratios (geometric mean, interval of the logarithms).
+        share: the numbers are shares, shown in per cent; `points` differences of shares.
+        floor, ceiling: what the number can't go beyond, so that an interval doesn't either.
+
+    Examples:
+        >>> Criterion("steps of tanh / steps of ReLU", low=6, ratio=True).words
+        'steps of tanh / steps of ReLU: more than 6 ×'
+        >>> Criterion("loss - ln K", low=-0.05, high=0.05).words
+        'loss - ln K: from -0.05 to 0.05'
+    """
+
+    effect: str
+    low: float = -math.inf
+    high: float = math.inf
+    ratio: bool = False
+    share: bool = False
+    points: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) or math.isfinite(self.high)) or self.low > self.high:
+            raise ValueError(f"a criterion must be falsifiable: low <= high, one of them finite, but got {self}")
+
+    def judge(self, values: Sequence[float]) -> tuple[Judgement, float, tuple[float, float]]:
+        """The judgement, the effect, and its interval."""
+        effect, low, high = interval(values, ratio=self.ratio)
+        if self.share:
+            low, high = max(low, 0.0), min(high, 1.0)
+        exactly = self.low == self.high
+        if (low > self.low and high < self.high) or (exactly and low == high == self.low):
+            return "holds", effect, (low, high)
+        if high < self.low or low > self.high or (low == high and not exactly):
+            return "does-not-hold", effect, (low, high)
+        return "depends", effect, (low, high)
+
+    @property
+    def words(self) -> str:
+        """The effect and its bounds in one line."""
+        low, high = self.number(self.low), self.number(self.high)
+        if self.low == self.high:
+            bounds = f"exactly {low}"
+        elif not math.isfinite(self.high):
+            bounds = f"more than {low}"
+        elif not math.isfinite(self.low):
+            bounds = f"less than {high}"
+        else:
+            bounds = f"from {low} to {high}"
+        return f"{self.effect}: {bounds}"
+
+    def number(self, value: float) -> str:
+        """A value in the criterion's own unit."""
+        if not math.isfinite(value):
+            return "never" if value > 0 else "−∞" if value < 0 else "?"
+        if self.share:
+            return f"{_short(100 * value)} %"
+        if self.points:
+            return f"{_short(100 * value)} points"
+        return f"{_short(value)} ×" if self.ratio else _short(value)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a claim's function hands back: a value for each seed in each of its settings, and what shows it.
+
+    Attributes:
+        values: setting -> one number a seed; the settings are those of the claim's criteria.
+        figure: one Panel.
+        why: two or three sentences.
+        beside: what the lecture gives for its own data, and what was measured here, in words.
+    """
+
+    values: Mapping[str, Sequence[float]]
+    figure: Panel
+    why: str
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One measured setting of a claim, judged by its criterion."""
+
+    name: str
+    criterion: Criterion
+    verdict: Judgement
+    effect: float
+    interval: tuple[float, float]
+    values: tuple[float, ...]
+
+    @property
+    def told(self) -> str:
+        """Effect and interval in words."""
+        number, (low, high) = self.criterion.number, self.interval
+        if low == high:
+            return f"{number(self.effect)} for every seed"
+        return f"{number(self.effect)} (95 %: {number(low)} to {number(high)})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim, re-measured.
+
+    Attributes:
+        id: the claim's name; `statement` in words.
+        verdict: "holds", "does-not-hold", or "depends": where the settings disagree, or the interval straddles a bound.
+        effect, interval: of the first setting; `settings` has them all.
+        seeds: how many trainings each number rests on; `seconds` that the claim took.
+        depends_on: on what, where it depends.
+        command: repeats it.
+    """
+
+    id: str
+    statement: str
+    verdict: Judgement
+    effect: float
+    interval: tuple[float, float]
+    seeds: int
+    seconds: float
+    settings: tuple[Setting, ...]
+    figure: Panel
+    why: str
+    section: Section
+    paper: Paper
+    data: str
+    command: str
+    depends_on: str = ""
+    beside: str = ""
+    method: str = field(default="Student's t interval of the mean over seeds, 95 % (of the logarithms for a ratio)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The six fields that `--json` gives; what isn't finite is None."""
+        return {
+            "id": self.id, "verdict": self.verdict, "effect": _finite(self.effect),
+            "interval": [_finite(one) for one in self.interval], "seeds": self.seeds, "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Sequence[float]]) -> tuple[Setting, ...]:
+    """Each setting judged by its own criterion, in the order of the criteria.
+
+    Raises:
+        ValueError: the measured settings aren't those that were promised.
+    """
+    if set(criteria) != set(values):
+        raise ValueError(f"measured must be what the criteria name: {sorted(criteria)}, but got {sorted(values)}")
+    return tuple(
+        Setting(name, one, *one.judge(values[name]), values=tuple(float(value) for value in values[name]))
+        for name, one in criteria.items()
+    )
+
+
+def together(settings: Sequence[Setting]) -> tuple[Judgement, str]:
+    """One verdict of all settings, and on what it depends: all must hold, or all must fail."""
+    kinds = {one.verdict for one in settings}
+    if len(kinds) == 1 and "depends" not in kinds:
+        return kinds.pop(), ""
+    told = {"holds": "holds for", "does-not-hold": "does not hold for", "depends": "undecided, seed by seed, for"}
+    if len(settings) == 1:
+        return "depends", "the seed: the interval straddles the bound"
+    parts = [
+        f"{words} {_listed([one.name for one in settings if one.verdict == kind])}"
+        for kind, words in told.items()
+        if kind in kinds
+    ]
+    return "depends", "; ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _short(value: float) -> str:
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return text
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,70 @@
+"""Steps to the same training error: ReLU, tanh, sigmoid, each at its own best rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..views.panel import Axis, Limit, Panel
+from ._claim import claim
+from ._lecture import ACTIVATIONS, KRIZHEVSKY_2012
+from ._networks import convnets, fleet
+from ._panels import smooth, spread
+from ._statistics import first_below
+from ._verdict import Criterion, Measured
+
+RATES = (0.003, 0.01, 0.03, 0.1)
+ERROR = 0.25
+FASTER = "steps to 25 % training error, {} / ReLU"
+
+
+@claim(
+    ACTIVATIONS, paper=KRIZHEVSKY_2012, order=5,
+    criteria={
+        "faster than tanh": Criterion(FASTER.format("tanh"), low=1.0, ratio=True),
+        "6 x tanh": Criterion(FASTER.format("tanh"), low=6.0, ratio=True),
+        "faster than sigmoid": Criterion(FASTER.format("sigmoid"), low=1.0, ratio=True),
+        "6 x sigmoid": Criterion(FASTER.format("sigmoid"), low=6.0, ratio=True),
+    },
+)  # fmt: skip
+def relu_converges_faster(data, *, seeds, quick):
+    """ReLU converges faster than sigmoid and tanh, 6 times as fast in practice.
+
+    A ConvNet of four convolutions on images of CIFAR's shape, SGD with momentum 0.9. Each activation gets the
+    rate of 0.003, 0.01, 0.03, 0.1 that brings two other seeds there soonest; then the steps are counted until the
+    training error (of the newest batches) is 25 %. Who never gets there counts as the whole training.
+
+    Criterion: the ratio of steps is above 1 against tanh and against sigmoid, and at least 6 against each.
+    """
+    images = data.images()
+    steps = 200 if quick else 400
+    pilots = [seed + 1000 for seed in seeds[:2]]
+    curves, needed, chosen, at = {}, {}, {}, np.empty(0)
+    for name in ("relu", "tanh", "sigmoid"):
+        tried = {lr: _errors(images, name, pilots, lr, steps) for lr in ((RATES[2],) if quick else RATES)}
+        chosen[name] = min(tried, key=lambda lr: (np.mean(_needed(*tried[lr])), float(tried[lr][1][:, -1].mean())))
+        at, curves[name] = _errors(images, name, seeds, chosen[name], steps)
+        needed[name] = _needed(at, curves[name])
+    tones = {"relu": "blue", "tanh": "orange", "sigmoid": "bad"}
+    marks = [mark for name, rows in curves.items() for mark in spread(name, at, rows, tones[name])]
+    figure = Panel("Training error, each at its best rate", marks, y=Axis("training error", share=True, low=0, high=1), limits=[Limit(ERROR, "25 %")])
+    ratios = {name: np.array(needed[name]) / np.array(needed["relu"]) for name in ("tanh", "sigmoid")}
+    told = ", ".join(f"{name} {lr:g}" for name, lr in chosen.items())
+    return Measured(
+        {f"{how} {name}": ratios[name] for name in ratios for how in ("faster than", "6 x")}, figure,
+        "Where a ReLU is active its derivative is 1, however large the input; the squashing functions have one below 1 "
+        f"nearly everywhere, and what is lost at each layer multiplies. Chosen rates: {told}. How much that "
+        "matters grows with depth and with how badly the rate and the init fit the squashing function.",
+        beside="The lecture, after Krizhevsky et al.: ReLU 6 times as fast as tanh, a 4-layer ConvNet on CIFAR-10 to 25 % training error.",
+    )  # fmt: skip
+
+
+def _errors(images, name, seeds, lr, steps):
+    """Steps (T,) and training errors (seeds, T)."""
+    run = fleet([convnets(images, seeds, activation=name, width=6, depth=2)], seeds, lr=lr).train(
+        images.x, images.y, steps, batch=32, every=10
+    )
+    return run.steps, 1 - smooth(run.accuracy, 3).T
+
+
+def _needed(at, errors):
+    return np.array([min(first_below(one, at, ERROR), at[-1]) for one in errors])
