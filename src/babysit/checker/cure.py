@@ -180,7 +180,6 @@ def _cure(
 ) -> Cure:
     began = time.monotonic()
     jobs = jobs or max(1, os.cpu_count() or 1)
-    hard = began + (time_limit or 3600.0)
     tell("watching it once")
     first, run = watched(program, Order(steps=steps, seconds=(time_limit or 3600.0) / 4))
     if first.failed or not first.steps:
@@ -191,9 +190,11 @@ def _cure(
     if verdict.status == "healthy" or not troubled:
         reason = str(getattr(verdict, "reason", "") or "")
         return Cure("healthy", findings, kind=first.kind, reason=reason, seconds=time.monotonic() - began)
-    until = min(hard, began + max(AT_LEAST, TIMES * first.seconds) if time_limit is None else hard)
+    until = began + (max(AT_LEAST, TIMES * first.seconds) if time_limit is None else time_limit)
     balanced = bool(findings) and findings[0].id in BALANCED
-    work = _Work(program, jobs, until, tell, steps, first, balanced, {0: first.score})
+    # a proof that has begun is worth its time, where no time was told
+    hard = until if time_limit is not None else began + 3 * (until - began)
+    work = _Work(program, jobs, hard, tell, steps, first, balanced, {0: first.score})
     if balanced:
         work.baseline[0] = _again(work)
     now = time.monotonic()
@@ -310,8 +311,7 @@ def _prove(work: _Work, tries: list[Try], most: int = 3) -> None:
         seeds = range(1, SEEDS)
         orders = [work.order({}, seed, beat=False) for seed in seeds if seed not in work.baseline]
         orders += [work.order(one.candidate.edit, seed, beat=False) for seed in seeds]
-        # what has begun to be proven may end a little late rather than in vain
-        for order, attempt in run_all(work.program, orders, jobs=work.jobs, until=work.until + 2 * work.first.seconds):
+        for order, attempt in run_all(work.program, orders, jobs=work.jobs, until=work.until):
             one.seconds += attempt.seconds if order.edit else 0.0
             if order.edit:
                 if attempt.usable:
