@@ -39,14 +39,14 @@ def initial_loss(recipe: Recipe, train: Train, *, limit: float = 1.0) -> Outcome
         expected=f"{expected:.3g} ({_FORMULA.get(loss, 'chance')}{_marginal(run, loss)})",
         measured=f"{measured:.3g}",
     )
-    return outcome if outcome.passed else _failed(outcome, measured, expected)
+    return outcome if outcome.passed else _failed(run, outcome, measured, expected)
 
 
 def _marginal(run: Run, loss: str) -> str:
     return f"; H(y) = {run.last('loss.chance'):.3g}" if loss == "cross_entropy" else ""
 
 
-def _failed(outcome: Outcome, measured: float, expected: float) -> Outcome:
+def _failed(run: Run, outcome: Outcome, measured: float, expected: float) -> Outcome:
     if not math.isfinite(measured):
         reason = "the outputs are not finite: the initial weights or the inputs are far too large"
     elif measured > expected:
@@ -54,7 +54,7 @@ def _failed(outcome: Outcome, measured: float, expected: float) -> Outcome:
             "the untrained network is far too sure of itself: its outputs are too large; try init=auto, "
             "preprocess=standardize, or a norm"
         )
-    elif run.fact("floor") == "unknown":
+    elif run.fact("floor") is not None:
         raise CannotJudge(
             f"the loss starts at {measured:.3g}, below chance ({expected:.3g}): a trained network, or a leak"
         )

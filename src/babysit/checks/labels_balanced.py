@@ -39,6 +39,8 @@ def labels_balanced(recipe: Recipe, train: Train, *, ratio: float = 10.0) -> Out
     if seen < 2:
         if run.last("target.count", default=1e9) < 64:
             return unknown(expected, measured, "too few labels were seen")
+        if run.fact("turns"):
+            return unknown(expected, measured, "several losses take turns, each with labels of its own")
         found = sick(
             "suspicious-labels",
             "All labels seen are the same.",

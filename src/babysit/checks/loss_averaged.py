@@ -24,15 +24,17 @@ _SCALE_FREE = (
 
 
 @check(cost=1)
-def loss_averaged(recipe: Recipe, train: Train, *, tolerance: float = 0.1) -> Outcome:
+def loss_averaged(recipe: Recipe, train: Train, *, tolerance: float = 0.1, rate: float = 0.3) -> Outcome:
     """Does the loss stay the same when each example of the batch is there twice?
 
     Why it matters: a sum over the batch makes the gradient as many times larger as there are examples. The learning rate
     then means something else with every batch size, and usual ones are far too large. (With Adam and its kin, whose
-    steps don't follow the gradient's size, a sum does no harm: it is said and passes.)
+    steps don't follow the gradient's size, or with a learning rate made for it, a sum does no harm: it is said and
+    passes.)
 
     Args:
         tolerance: how near to 2 the ratio counts as a sum.
+        rate: the largest learning rate times batch size that counts as made for a sum.
 
     Examples:
         >>> from babysit.testing import hand_written
@@ -55,9 +57,10 @@ def loss_averaged(recipe: Recipe, train: Train, *, tolerance: float = 0.1) -> Ou
             expected, measured, "neither a mean nor a sum: the loss compares the examples of a batch, or is random"
         )
     kinds = [str(one.get("kind", "")).lower() for one in run.fact("optimizers") or ()]
-    harmless = bool(kinds) and all(kind in _SCALE_FREE for kind in kinds)
+    effective = run.last("lr", default=1.0) * run.last("batch.size", "0", 64.0)
+    harmless = bool(kinds) and (all(kind in _SCALE_FREE for kind in kinds) or effective <= rate)
     found = sick("loss-summed", "The loss is a sum over the batch: the gradient grows with the batch's size.", severity="info" if harmless else "warning",
                  evidence=(Evidence("loss.doubled", "", 0, ratio, "1", 2.0),), remedies=(MEAN,))  # fmt: skip
     if harmless:
-        return passed(expected, f"{measured}, a sum, which {kinds[0]} does not mind", found)
+        return passed(expected, f"{measured}, a sum, which {kinds[0]} at this learning rate bears", found)
     return failed(expected, measured, "average it: reduction='mean'", found)

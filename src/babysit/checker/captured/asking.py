@@ -106,13 +106,13 @@ class _Short:
         run = Run()
         run.set_fact("task", {"kind": subject.kind, "classes": subject.classes})
         run.set_fact("floor", "unknown" if _floor(subject) else "zero")
-        if subject.given and subject.rates:
+        if subject.given and subject.rates and subject.kind != "unknown":
             run.set_fact("lr", max(subject.rates.values()))
         played = self._play(0)
         call = next((one for one in played.calls if one.output.requires_grad), None)
         run.set_fact("loss", _CRITERIA.get(call.name if call else "", call.name if call else "own"))
         run.append(0, _start(call, played, self.body) | _norms(self.body))
-        needed = math.inf if until is None else until
+        enough = 1.0 if subject.kind in ("classes", "sequence") else 0.95
         for step in range(steps):
             self.asking.check_time()
             rate = None if ramp is None else ramp[0] * (ramp[1] / ramp[0]) ** (step / max(1, steps - 1))
@@ -120,7 +120,7 @@ class _Short:
             run.append(step + 1, {("loss.train", ""): value, ("lr", ""): rate or self.recipe.lr})
             if not math.isfinite(value) or value > 1e12:
                 break
-            if value < needed and _right(subject, played) >= (1.0 if subject.kind in ("classes", "sequence") else 0.95):
+            if until is not None and value < until and _right(subject, played) >= enough:
                 break
         name = "r2.train" if subject.kind == "regression" else "accuracy.train"
         right = _right(subject, self._play(0)) if steps else math.nan

@@ -34,6 +34,10 @@ def look(asking: Asking) -> Run:
         raise CannotJudge(
             "a matrix over pairs of examples goes in (a graph): examples depend on one another on purpose"
         )
+    if _pairs(step):
+        raise CannotJudge(
+            "each example is told from the others of its batch (a contrastive loss), so they depend on one another"
+        )
     half = step.size // 2
     kept = torch.arange(half)
     changed = {slot: _changed_examples(value, step.axis, half) for slot, value in inputs.items()}
@@ -60,6 +64,16 @@ def _outputs(step: Step, body: Body, replace: dict[int, Tensor]) -> list[Tensor]
         for one in found
         if one.is_floating_point() and one.ndim >= 1 and (step.size in one.shape[:2] or one.shape[0] % step.size == 0)
     ]
+
+
+def _pairs(step: Step) -> bool:
+    """Does the loss ask which of a batch's examples belong together?"""
+    for call in step.calls:
+        n = call.output.shape[0] if call.output.ndim == 2 else 0
+        if n > 1 and call.output.shape[1] % n == 0 and call.target.ndim == 1 and len(call.target) == n:
+            if len(call.target.unique()) == n:
+                return True
+    return False
 
 
 def _changed_examples(value: Tensor, axis: int, half: int) -> Tensor:

@@ -31,6 +31,7 @@ def look(asking: Asking) -> Run:
             ("batch.size", "0"): float(step.size),
         },
     )
+    run.append(0, {("lr", ""): max(asking.subject.rates.values(), default=0.0)})
     call = step.main
     run.set_fact("criteria", [{"name": "", "kind": call.name, "reduction": call.reduction}] if call else [])
     kinds = [type(one).__name__ for one in body.optimizers]

@@ -47,10 +47,10 @@ def _hook(name: str, facts: dict[str, Any], found: list[dict[str, Any]]) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, tuple):
             output = output[0]
-        if isinstance(output, Tensor) and output.is_floating_point() and output.ndim >= 2 and len(output) > 1:
-            if not any(entry["name"] == name for entry in found):
-                std = float(output.detach().double().var(0).mean().sqrt())
-                found.append({"name": name, "kind": facts["kind"], "role": facts["role"], "std": std, "calls": 1})
+        numbers = isinstance(output, Tensor) and output.is_floating_point() and output.ndim >= 2 and len(output) > 1
+        if numbers and not any(entry["name"] == name for entry in found):
+            std = float(output.detach().double().var(0).mean().sqrt())
+            found.append({"name": name, "kind": facts["kind"], "role": facts["role"], "std": std, "calls": 1})
 
     return hook
 

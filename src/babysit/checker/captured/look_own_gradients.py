@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ def _error(own: OwnFunction) -> float | str:
         slopes = [_slope(own, variable, start, directions, weights, step) for step in STEPS]
         moves += any(abs(slope) > 0 for slope in slopes)
         size = max(map(abs, slopes)) + 1e-12
-        steady = [b for a, b in zip(slopes, slopes[1:], strict=False) if abs(a - b) <= 1e-3 * size]
+        steady = [b for a, b in itertools.pairwise(slopes) if abs(a - b) <= 1e-3 * size]
         if not steady:
             continue  # a kink lies within the step
         judged += 1

@@ -59,6 +59,7 @@ def _balance(subject: Subject, run: Run, options: dict) -> None:
     ignored = int(options.get("ignore_index", -100))
     batches = [one.target.reshape(-1) for one in subject.outputs()]
     batches = [one[one != ignored] for one in batches]
+    run.set_fact("turns", len(subject.body.optimizers) > 1 or len(subject.first.calls) > 1)
     labels = torch.cat(batches).double().round().long()
     _, counts = labels.unique(return_counts=True)
     shares = counts.double() / counts.sum()
