@@ -1,6 +1,6 @@
 """The ward's confusion matrix: every program of tests/ward under watch, and what was said of it.
 
-    python bench/ward.py [--half a] [--only NAME …] [--json FILE] [--jobs 1] [--overhead 1%]
+    python bench/ward.py [--half a] [--only NAME …] [--json FILE] [--overhead 1%] [--keep FOLDER | --again FOLDER]
 
 Programs run unchanged, each in a fork of one warm process, in an empty folder. tests/ward/ward.toml says what
 is wrong with each: `cause` (none for a healthy one; several ids where either is right) and its `half`. Half "a" is for
@@ -10,6 +10,7 @@ calibration; what is claimed is claimed of half "b".
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -71,23 +72,32 @@ def cases(ward: Path, half: str | None, only: Sequence[str]) -> list[Case]:
     with (ward / "ward.toml").open("rb") as file:
         listed = tomllib.load(file)
     found = []
-    for entry in listed.get("program", listed.get("programs", [])):
-        cause = entry.get("cause", entry.get("expect", []))
-        cause = [cause] if isinstance(cause, str) else list(cause)
-        file = ward / entry.get("file", f"programs/{entry.get('name')}.py")
-        one = Case(
-            entry.get("name") or file.stem,
-            file,
-            [c for c in cause if c != "healthy"],
-            entry.get("half", "a"),
-            [str(a) for a in entry.get("args", [])],
-        )
+    for entry in listed["program"]:
+        cause = [one for one in [entry["cause"], *entry.get("also", [])] if one != "healthy"]
+        one = Case(entry["name"], ward / entry["file"], cause, entry["half"], [str(a) for a in entry.get("args", [])])
         if (half is None or one.half == half) and (not only or any(word in one.name for word in only)):
             found.append(one)
     return found
 
 
-def run_one(case: Case, overhead: str, limit: float) -> Result:
+def again(case: Case, keep: Path) -> Result:
+    """Judge a run that was kept, with the rules as they are now."""
+    from babysit.doctor import diagnose
+    from babysit.errors import RecordError
+    from babysit.record.store import read
+
+    result = Result(case.name, case.half, case.cause)
+    try:
+        verdict = diagnose(read(keep / case.name))
+    except RecordError as error:
+        result.error = str(error)
+        return result
+    result.status, result.found, result.reason = verdict.status, verdict.to_dict()["findings"], verdict.reason
+    result.steps, result.error = verdict.steps, "; ".join(f"{name}: {text}" for name, text in verdict.failed.items())
+    return result
+
+
+def run_one(case: Case, overhead: str, limit: float, keep: Path | None) -> Result:
     """Run a program in a fork of this process, and read what it was told."""
     result = Result(case.name, case.half, case.cause)
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +105,7 @@ def run_one(case: Case, overhead: str, limit: float) -> Result:
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
-            _child(case, overhead, limit, folder, answer)
+            _child(case, overhead, limit, folder, answer, keep)
         os.waitpid(child, 0)
         result.seconds = time.perf_counter() - began
         if answer.exists():
@@ -106,7 +116,7 @@ def run_one(case: Case, overhead: str, limit: float) -> Result:
     return result
 
 
-def _child(case: Case, overhead: str, limit: float, folder: str, answer: Path) -> None:
+def _child(case: Case, overhead: str, limit: float, folder: str, answer: Path, keep: Path | None) -> None:
     """In the fork: the program under watch, its output to a file, the verdict to another. Never returns."""
     code = 1
     try:
@@ -118,7 +128,7 @@ def _child(case: Case, overhead: str, limit: float, folder: str, answer: Path) -
         from babysit.hosts.script import run_script
         from babysit.watcher import watch
 
-        watcher = watch(overhead=overhead)
+        watcher = watch(overhead=overhead, out=keep / case.name if keep else None)
         outcome = run_script(str(case.file), case.args, watcher=watcher)
         verdict = watcher.verdict
         whole = verdict.to_dict()
@@ -189,7 +199,13 @@ def main(words: Sequence[str] | None = None) -> int:
     options.add_argument("--json", type=Path)
     options.add_argument("--overhead", default="1%")
     options.add_argument("--limit", type=float, default=120.0, help="seconds for one program")
+    options.add_argument("--keep", type=Path, help="keep the records in this folder")
+    options.add_argument("--again", type=Path, metavar="KEPT", help="judge kept records again instead of running")
     chosen = options.parse_args(words)
+    keep = chosen.keep.resolve() if chosen.keep else None
+    if chosen.again:
+        print(report([again(case, chosen.again) for case in cases(chosen.ward, chosen.half, chosen.only)]))
+        return 0
     import torch
 
     import babysit.doctor
@@ -197,10 +213,12 @@ def main(words: Sequence[str] | None = None) -> int:
     import babysit.watcher
 
     torch.set_num_threads(1)
+    with contextlib.suppress(ImportError):
+        import sklearn.datasets  # noqa: F401  (imported once here, not in every fork)
     babysit.doctor.all_rules()
     results = []
     for case in cases(chosen.ward, chosen.half, chosen.only):
-        one = run_one(case, chosen.overhead, chosen.limit)
+        one = run_one(case, chosen.overhead, chosen.limit, keep)
         results.append(one)
         print(f"{one.name:<44} {one.status:<9} {one.seconds:5.1f} s  {', '.join(one.serious[:3])}", file=sys.stderr)
     print(report(results))

@@ -38,7 +38,7 @@ CATALOGUE = {
     "replicas-diverge", "memory-grows", "missing-nonlinearity", "clipping-too-tight", "too-few-updates", "same-batch-every-step",
     "loss-term-dominates", "wrong-axis",
     # beyond the published catalogue
-    "target-not-finite", "optimizer-never-steps", "parameters-frozen", "loss-expects-log-probabilities", "loss-barely-changes",
+    "target-not-finite", "optimizer-never-steps", "frozen-by-mistake", "loss-expects-log-probabilities", "loss-barely-changes",
     "outputs-not-zero-centred",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..record import Run, Series
 
 READS = (
-    "loss.train", "loss.criterion", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
+    "loss.train", "loss.criterion", "loss.val", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
     "target.entropy", "target.std", "event:end", "step",
     "fact:task", "fact:modules", "fact:optimizers", "fact:parameters", "fact:criteria", "fact:loops",
 )  # fmt: skip
@@ -33,6 +33,7 @@ class Progress:
         slope: change of the level over the newest fifth of the run, in standard errors; negative falls.
         chance: what a constant best guess would cost.
         skill: 0 as good as a constant guess, 1 perfect: the best of accuracy, R² and loss.
+        unseen: the same for validation.
         score: the newest accuracy or R²; `score_name` says which reading it is.
         guess: the accuracy that a constant guess gives.
         comparable: the loss of one step can be compared with that of another: one model with one
@@ -49,6 +50,7 @@ class Progress:
     slope: float = math.nan
     chance: float = math.nan
     skill: float = math.nan
+    unseen: float = math.nan
     score: float = math.nan
     score_name: str = ""
     guess: float = math.nan
@@ -72,6 +74,8 @@ class Progress:
         """Learns well: at least half of what separates a constant guess from perfection is learnt."""
         if self.readings < 3 or self.relapsed or not math.isfinite(self.last):
             return False
+        if self.unseen < 0.05:
+            return False  # learned by heart, or judged on something else
         if not math.isnan(self.skill):
             return self.skill >= 0.5 or (self.skill >= 0.2 and self.fell > 0.2 and self.slope < -3)
         return self.first > 0 and self.last < 0.5 * self.first
@@ -81,7 +85,7 @@ class Progress:
         """Learns something: clearly better than a constant guess, or clearly below where it began."""
         if self.winning:
             return True
-        if self.readings < 3 or self.relapsed or not math.isfinite(self.last):
+        if self.readings < 3 or self.relapsed or not math.isfinite(self.last) or self.unseen < 0.02:
             return False
         if not math.isnan(self.skill):
             return self.skill >= 0.1
@@ -94,9 +98,9 @@ def progress(run: Run) -> Progress:
 
 
 def judged(run: Run) -> Series:
-    """The loss to judge: the criterion's own value where it was read, else what `backward` was called on."""
-    own = run.series("loss.criterion")
-    return own if len(own) else run.series("loss.train")
+    """The loss to judge: the criterion's own value where it was read as often, else what `backward` was called on."""
+    own, total = run.series("loss.criterion"), run.series("loss.train")
+    return own if len(own) and 2 * len(own) >= len(total) else total
 
 
 def _progress(run: Run) -> Progress:
@@ -125,6 +129,7 @@ def _progress(run: Run) -> Progress:
         slope=_slope(values, noise),
         chance=chance,
         skill=skill,
+        unseen=_unseen(run, guess, chance),
         **shared,  # type: ignore[arg-type]
     )
 
@@ -170,15 +175,28 @@ def majority(run: Run) -> float:
 
 
 def _score(run: Run, guess: float) -> tuple[float, str, float]:
-    for name in ("accuracy.train", "accuracy.val"):
-        value = _finite_last(run, name)
-        if not math.isnan(value) and not math.isnan(guess) and guess < 1:
-            return value, name, (value - guess) / (1 - guess)
-    for name in ("r2.train", "r2.val"):
-        value = _finite_last(run, name)
-        if not math.isnan(value):
-            return value, name, value
+    """(score, its reading, skill): the newest of training and validation; no skill from one that is out of date."""
+    for kind in ("accuracy", "r2"):
+        taken = [
+            (series.steps[-1], name == f"{kind}.train", name, series.last)
+            for name in (f"{kind}.val", f"{kind}.train")
+            if len(series := run.series(name))
+        ]
+        taken = [one for one in taken if math.isfinite(one[-1])]
+        if not taken or (kind == "accuracy" and not guess < 1):
+            continue
+        step, _, name, value = max(taken)
+        skill = (value - guess) / (1 - guess) if kind == "accuracy" else value
+        return value, name, skill if step >= 0.5 * run.step else math.nan
     return math.nan, "", math.nan
+
+
+def _unseen(run: Run, guess: float, chance: float) -> float:
+    """Skill on validation, the better of what its newest loss and its newest score say; NaN where there is none."""
+    loss, score = _finite_last(run, "loss.val"), _finite_last(run, "accuracy.val")
+    by_loss = 1 - loss / chance if chance > 0 and loss >= 0 else math.nan
+    by_score = (score - guess) / (1 - guess) if guess < 1 else math.nan
+    return float(np.fmax(by_loss, by_score))
 
 
 def _finite_last(run: Run, what: str) -> float:
@@ -200,6 +218,8 @@ def _comparable(run: Run) -> bool:
     models = {module.get("model") for module in run.fact("modules") or [] if module.get("calls", 1)}
     if len(optimizers) > 1 or len(models - {None}) > 1:
         return False
+    if (run.fact("task") or {}).get("kind") in ("classes", "binary", "multilabel", "sequence"):
+        return True
     sd = run.series("target.std").values
     sd = sd[np.isfinite(sd)]
     # targets that grow as training goes on are made by the training itself (bootstrapped values)

@@ -39,6 +39,17 @@ def input_not_finite(run: Run) -> Iterator[Finding]:
     Source:
         An exact fact. UMLAUT and SageMaker Debugger check the same.
     """
+    event = next((one for one in run.events_of("nonfinite") if one.detail.get("site") == "batch"), None)
+    if event is not None and not any((series.values > 0).any() for _, series in run.each("batch.nonfinite")):
+        yield found(
+            severity="error",
+            stage="confirmed",
+            confidence=0.99,
+            step=event.step,
+            message=f"The input holds NaN or infinity: it was the first that was not finite, at step {event.step}.",
+            evidence=[Evidence("batch.nonfinite", event.where or "0", event.step, None, "0", 0.0)],
+            remedies=[SKIP_NONFINITE, advice("Repair the data where it is read", "assert np.isfinite(x).all()")],
+        )
     for where, series in run.each("batch.nonfinite"):
         bad = np.flatnonzero(series.values > 0)
         if not len(bad):

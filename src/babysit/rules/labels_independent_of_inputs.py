@@ -62,7 +62,7 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
     if not 1e-4 <= float(np.median(ratios)) <= 3e-2 or _dead(run):
         return
     at_chance = _stays_at_chance(run, now.chance, band)
-    by_heart = not at_chance and _never_generalizes(run, now.chance, now.guess) and now.fell > 0.3
+    by_heart = not at_chance and _never_generalizes(run, now.chance, now.guess) and now.fell > 0.1
     if not (at_chance or by_heart):
         return
     if at_chance:
@@ -94,7 +94,7 @@ def _stays_at_chance(run: Run, chance: float, band: float) -> bool:
 
 def _never_generalizes(run: Run, chance: float, guess: float) -> bool:
     losses, scores = run.series("loss.val").values, run.series("accuracy.val").values
-    if len(losses) < 3 or not (np.fmin.reduce(losses) > 0.97 * chance):
+    if len(losses) < 2 or not (np.fmin.reduce(losses) > 0.97 * chance):
         return False
     return not len(scores) or math.isnan(guess) or bool(np.fmax.reduce(scores) < guess + 0.1 * (1 - guess))
 

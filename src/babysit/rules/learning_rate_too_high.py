@@ -9,7 +9,7 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import NOT_NEGATIVE, kind_of_loss, source, update_ratios
+from ._network import NOT_NEGATIVE, is_matrix, kind_of_loss, source, update_ratios
 from ._progress import READS, Progress, grade, judged, progress
 from ._remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from ._words import number
@@ -141,7 +141,11 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
     if now.readings < 30 or not now.chance > 0:
         return None
     back = now.relapsed and now.best < 0.8 * now.chance and now.last > 0.95 * now.chance
-    first = [float(np.max(series.values[:10])) for _, series in run.each("update.ratio") if len(series)]
+    first = [
+        float(np.max(series.values[:10]))
+        for where, series in run.each("update.ratio")
+        if len(series) and is_matrix(run, where)
+    ]
     jump = bool(first) and float(np.median(first)) > 0.3
     killed = (
         jump and any(series.last > 0.9 for _, series in run.each("activation.dead")) and now.last > 0.97 * now.chance
@@ -157,7 +161,7 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
         )
     if killed:
         return (
-            f"the first steps changed the weights by {number(float(np.median(first)))} of their size and killed most units; the loss stays at chance",
+            f"the first steps changed the weights by {number(float(np.median(first)))} of their size ; the loss stays at chance",
             0.75,
             1,
             now.last,

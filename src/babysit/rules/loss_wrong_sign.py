@@ -10,7 +10,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import BLOW_UP, NOT_LEARNING
-from ._network import NOT_NEGATIVE, criterion, kind_of_loss, source
+from ._network import NOT_NEGATIVE, criterion, kind_of_loss, optimizers, source
 from ._progress import READS, progress
 from ._remedies import POSITIVE
 from ._words import number, percent
@@ -44,17 +44,23 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Source:
         An exact fact where both values are known; accuracy below 1/K by three standard errors otherwise.
     """
-    total, own = run.series("loss.train").values, run.series("loss.criterion").values
+    total, own = run.series("loss.train"), run.series("loss.criterion")
     known = kind_of_loss(run) in NOT_NEGATIVE
-    if known and len(own) >= least and len(total) >= least:
-        tail, value = total[-least:], own[-least:]
-        if (tail < 0).all() and np.allclose(tail, -value, rtol=1e-3, atol=1e-9):
-            yield _say(run, "confirmed", 0.99, f"Backward is called on minus the loss ({number(float(tail[-1]))} where {criterion(run).get('kind')} gave "
-                       f"{number(float(value[-1]))}): training makes the error as large as it can.", "loss.train", float(tail[-1]), number(float(value[-1])))  # fmt: skip
+    _, first, second = np.intersect1d(total.steps, own.steps, return_indices=True)
+    if known and len(first) >= least:
+        whole, value = total.values[first][-least:], own.values[second][-least:]
+        if (whole < 0).all() and np.allclose(whole, -value, rtol=1e-3, atol=1e-9):
+            yield _say(run, "confirmed", 0.99, f"Backward is called on minus the loss ({number(float(whole[-1]))} where {criterion(run).get('kind')} gave "
+                       f"{number(float(value[-1]))}): training makes the error as large as it can.", "loss.train", total.last, "≥ 0")  # fmt: skip
             return
-    if known and len(total) >= least and not len(own) and (total[-least:] < 0).all():
-        yield _say(run, "suspect", 0.9, f"The loss is {number(float(total[-1]))}, but {criterion(run).get('kind')} can't be negative: its sign is turned round.",
-                   "loss.train", float(total[-1]), "≥ 0")  # fmt: skip
+    if known and len(total) >= least and not len(own) and (total.tail(least) < 0).all():
+        yield _say(run, "suspect", 0.9, f"The loss is {number(total.last)}, but {criterion(run).get('kind')} can't be negative: its sign is turned round.",
+                   "loss.train", total.last, "≥ 0")  # fmt: skip
+        return
+    groups = [group for one in optimizers(run) for group in one.get("groups", ())]
+    if known and groups and all(group.get("maximize") for group in groups) and (total.tail(least) >= 0).all():
+        yield _say(run, "confirmed", 0.97, f"The optimizer maximizes (maximize=True), and what it maximizes is {criterion(run).get('kind')}, an error.",
+                   "fact:optimizers", 1.0, "maximize=False")  # fmt: skip
         return
     now = progress(run)
     scores = run.series("accuracy.train").values

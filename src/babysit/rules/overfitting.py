@@ -47,6 +47,7 @@ def overfitting(run: Run, *, rise: float = 0.15, gap: float = 0.1, patience: int
         CS231n, Training Neural Networks I, babysitting: "big gap = overfitting"; AutoTrainer (gap 0.1); training-doctor (15 %).
     """
     val, train = run.series("loss.val"), judged(run)
+    yield from _far_apart(run)
     if len(val) < patience + 2 or len(train) < patience + 2 or not np.isfinite(val.values).all():
         return
     best = int(np.argmin(val.values))
@@ -80,6 +81,27 @@ def overfitting(run: Run, *, rise: float = 0.15, gap: float = 0.1, patience: int
             Evidence("loss.train", "", progress(run).step, now_, "near the validation loss"),
         ],
         remedies=[STOP_EARLY, MORE_DECAY, DROPOUT, AUGMENT],
+    )
+
+
+def _far_apart(run: Run, *, gap: float = 0.25, times: float = 5.0) -> Iterator[Finding]:
+    """Training perfect, validation far behind, whatever its course."""
+    now, val = progress(run), run.series("loss.val")
+    behind = _gap(run)
+    if len(val) < 2 or not behind >= gap or not val.last > times * now.last >= 0 or now.unseen < 0.05:
+        return
+    low = float(np.min(val.values))
+    rising = len(val) >= 5 and float(np.median(val.tail(3))) > 1.15 * low
+    if rising or not now.comparable:
+        return  # said with its course
+    yield found(
+        severity="warning",
+        stage="suspect",
+        confidence=0.6,
+        step=int(val.steps[int(np.argmin(val.values))]),
+        message=f"The network overfits: training is {percent(behind)} ahead of validation in score, and its loss is {number(now.last)} where validation has {number(val.last)}.",
+        evidence=[Evidence("loss.val", "", int(val.steps[-1]), val.last, f"near {number(now.last)}")],
+        remedies=[MORE_DECAY, DROPOUT, AUGMENT, STOP_EARLY],
     )
 
 

@@ -64,6 +64,7 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
     steps, values = rates.steps[good], rates.values[good]
     if not len(values) or run.step < least or now.winning:
         return
+    steps, values = _carried_on(run, steps, values)
     peak = float(values.max())
     if peak == 0:
         yield _say(run, "error", 0.95, 0, "the learning rate has been 0 from the start", 0.0, "> 0")
@@ -93,3 +94,18 @@ def _say(run: Run, severity: str, sure: float, begin: int, text: str, value: flo
         message=f"The schedule starves the training: {text}.",
         evidence=[Evidence("lr", "", run.step, value, expected)], remedies=[CONSTANT_LR],
     )  # fmt: skip
+
+
+def _carried_on(run: Run, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A rate that shrinks by one factor with every step, carried on to now where it was last read long ago."""
+    late = run.step - int(steps[-1])
+    each = any(float(np.median(series.tail(20))) >= 1 for _, series in run.each("calls.scheduler"))
+    if late < 10 or len(values) < 8 or not each or not (values[-8:] > 0).all() or (np.diff(steps[-8:]) != 1).any():
+        return steps, values
+    factors = values[-7:] / values[-8:-1]
+    if float(np.ptp(factors)) > 1e-3 or not factors[-1] < 1:
+        return steps, values
+    more = np.unique(np.linspace(steps[-1] + 1, run.step, 50).astype(int))
+    return np.concatenate([steps, more]), np.concatenate(
+        [values, values[-1] * float(factors[-1]) ** (more - steps[-1])]
+    )

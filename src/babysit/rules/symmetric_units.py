@@ -19,7 +19,16 @@ from ._words import listed, percent
     "fact:parameters",
     *READS,
     family="init",
-    explains=(*NOT_LEARNING, *NO_SIGNAL, *BAD_START, "init-scale", "dead-relu"),
+    explains=(
+        *NOT_LEARNING,
+        *NO_SIGNAL,
+        *BAD_START,
+        "init-scale",
+        "dead-relu",
+        "learning-rate-too-high",
+        "updates-too-large",
+        "loss-oscillates",
+    ),
 )
 def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator[Finding]:
     """The units of a layer are copies of one another, and stay so.

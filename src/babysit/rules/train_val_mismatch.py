@@ -16,7 +16,7 @@ from ._words import number
 
 
 @rule(
-    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "event:val",
+    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "event:val", "step",
     family="data", explains=("overfitting", "batchnorm-train-eval-gap"),
 )  # fmt: skip
 def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> Iterator[Finding]:
@@ -90,8 +90,9 @@ def _chance(run: Run) -> float:
 def _suffers(run: Run) -> bool:
     """Was validation clearly worse than training already in its first passes?"""
     mine, other = run.series("accuracy.train"), run.series("accuracy.val")
-    if len(mine) and len(other):
-        return float(np.median(np.interp(other.steps, mine.steps, mine.values) - other.values)) > 0.1
+    fresh = other.steps[other.steps <= mine.steps[-1] + max(5, run.step // 10)] if len(mine) else other.steps[:0]
+    if len(fresh) and float(np.median(np.interp(fresh, mine.steps, mine.values) - other.values[: len(fresh)])) > 0.1:
+        return True
     train, val = judged(run), run.series("loss.val")
     if not len(train) or not len(val):
         return False

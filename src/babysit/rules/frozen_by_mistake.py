@@ -14,7 +14,7 @@ from ._words import listed, percent
 
 
 @rule("fact:parameters", *READS, family="coverage", explains=NOT_LEARNING)
-def parameters_frozen(run: Run, *, share: float = 0.05, least: int = 50) -> Iterator[Finding]:
+def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iterator[Finding]:
     """Parameters are frozen (`requires_grad=False`) and the run does not learn.
 
     Why it matters: frozen layers keep what they hold. That is right for a pretrained backbone, and useless for
@@ -34,10 +34,10 @@ def parameters_frozen(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         >>> facts = {"parameters": [{"name": "0.weight", "kind": "weight", "shape": [64, 64], "requires_grad": False, "optimizer": None},
         ...                         {"name": "2.bias", "kind": "bias", "shape": [10], "requires_grad": True, "optimizer": "0.0"}]}
         >>> sick = Run.of({"loss.train": [2.4] + [2.3] * 80, "loss.chance": [2.3] * 81}, facts=facts)
-        >>> [finding.message for finding in parameters_frozen(sick)]
+        >>> [finding.message for finding in frozen_by_mistake(sick)]
         ["100 % of the network's values are frozen (0.weight), and the run does not learn. Was that meant?"]
         >>> learns = Run.of({"loss.train": [2.3 * 0.95 ** step for step in range(80)], "loss.chance": [2.3] * 80}, facts=facts)
-        >>> [finding.severity for finding in parameters_frozen(learns)]
+        >>> [finding.severity for finding in frozen_by_mistake(learns)]
         ['info']
 
     Source:
