@@ -48,10 +48,8 @@ def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
     found = []
     for key, entry in list(models.parameters.items()):
         value = entry.value()
-        if value is None or not (entry.root.trained or key in held):
-            continue
-        found.append(
-            {
+        if value is not None and (entry.root.trained or key in held):
+            entry.row = {
                 "name": entry.where,
                 "shape": list(value.shape),
                 "kind": entry.kind,
@@ -62,7 +60,8 @@ def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
                 "registered": entry.registered,
                 "start": entry.start,
             }
-        )
+        if entry.row is not None:
+            found.append(entry.row)
     return found[:MOST]
 
 
@@ -92,18 +91,17 @@ def optimizers(models: Models, order: Order) -> list[dict[str, Any]]:
     found = []
     for one in order.held:
         own = one.optimizer()
-        if own is None:
-            continue
-        all_of = [p for group in own.param_groups for p in group["params"]]
-        found.append(
-            {
+        if own is not None:
+            all_of = [p for group in own.param_groups for p in group["params"]]
+            one.row = {
                 "index": one.index,
                 "kind": type(own).__name__,
                 "groups": [_group(group) for group in own.param_groups][:64],
                 "foreign": sum(models.parameter(p) is None for p in all_of),
                 "source": one.source,
             }
-        )
+        if one.row is not None:
+            found.append(one.row)
     return found
 
 

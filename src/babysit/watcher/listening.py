@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+import torch.utils.data
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.nn.modules import module as module_hooks
@@ -64,6 +65,8 @@ class Listening:
         self._scaler()
         self._clipping()
         self._warnings()
+        self._scripting()
+        self._loaders()
         self.set_deep(True)
 
     def stop(self) -> None:
@@ -366,6 +369,33 @@ class Listening:
         for name in ("clip_grad_norm_", "clip_grad_norm"):
             for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
                 self.patches.replace(owner, name, make)
+
+    def _scripting(self) -> None:
+        """TorchScript reads the source of what it compiles: it is to see PyTorch's own functions."""
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def script(*args: Any, **kwargs: Any) -> Any:
+                with self.patches.suspended():
+                    return original(*args, **kwargs)
+
+            return script
+
+        self.patches.replace(torch.jit, "script", make)
+
+    def _loaders(self) -> None:
+        observer = self.observer
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def begin(loader: Any) -> Any:
+                if self._ours():
+                    observer.timed(observer.loader, loader)
+                return original(loader)
+
+            return begin
+
+        self.patches.replace(torch.utils.data.DataLoader, "__iter__", make)
 
     def _warnings(self) -> None:
         observer = self.observer

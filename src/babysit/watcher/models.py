@@ -69,6 +69,7 @@ class Parameter:
     registered: bool = True
     tied_to: str | None = None
     start: dict[str, Any] | None = None
+    row: dict[str, Any] | None = None  # its facts when they were last asked for
 
     @property
     def where(self) -> str:

@@ -83,7 +83,7 @@ class Observer:
         self.hearing = True  # deep, or a validation pass runs: criteria are listened to
         self.partial = False  # began in the middle of an interval: counts of calls are not whole
         self.unmatched = 0  # criteria computed since the last backward, in quiet intervals
-        self.usual = 4
+        self.usual = 1
         self.wake = 0  # the step after which a quiet stretch ends
         self.alarm = math.inf  # a loss above this wakes too
         self.host: dict[Key, float] = {}
@@ -97,7 +97,7 @@ class Observer:
         self.unscaled: tuple[int, Tensor] | None = None
         self.in_step = 0
         self.eval_called = False
-        self.val_every_step = 0
+        self.last_val = -9
         self.why_cut: list[tuple[int, str, str | None]] = []
         self.loops: dict[str, str | None] = {}
         self.best = math.inf
@@ -248,22 +248,36 @@ class Observer:
     def end_of_validation(self) -> None:
         """A train step follows: the pass is over."""
         one = self.validation
-        every_step = self.val_every_step > 3
-        aside = not one.scores and not self.eval_called and every_step
-        if one.forwards == 0 or aside:
-            one.running = False
-        else:
-            count = one.examples
-            with torch.no_grad():
-                self.guard("validation", one.end, self.put)
+        # a teacher, a generator or a policy runs without gradients at (nearly) every step, and nothing is scored
+        aside = not one.scores and not self.eval_called and (self.step < 3 or self.step - self.last_val <= 2)
+        self.last_val = self.step
+        if one.forwards and not aside:
             if one.scores or one.forwards > 1 or self.eval_called:
                 self.loops.setdefault("val", one.source)
-            self.recording.add_event(self.step, "val", "", {"examples": count})
-            self.urgent = True
-            self.budget.stir(3)
+            self._write_validation()
         one.running = False
         self.hearing = self.deep
         self.eval_called = False
+
+    def _write_validation(self) -> None:
+        """The readings of a pass stand at the last step before it."""
+        step, own, examples = self.step, {}, self.validation.examples
+        self.recording.add_event(step, "val", "", {"examples": examples})
+        with torch.no_grad():
+            self.guard("validation", self.validation.end, own.__setitem__)
+        self.transfer.send(lambda: self._commit_validation(step, own))
+        self.budget.stir(2)
+
+    def _commit_validation(self, step: int, own: dict[Key, float]) -> None:
+        self.flush_losses(step + 1)
+        self.recording.append(step, own, self.budget.elapsed)
+        self.update_loops()
+        self.guard("judging", self.judge.after_commit, step, True)
+        self.stop = self.stop or self.judge.stop
+
+    def update_loops(self) -> None:
+        """Write where the loops are, once that is known."""
+        self.recording.set_fact("loops", dict(self.loops))
 
     # criteria
 
@@ -281,7 +295,6 @@ class Observer:
             return
         if not self.deep:
             return
-        self.usual = max(self.usual, min(64, len(self.pending) + 2))
         if len(self.pending) >= 16:
             return
         call.source = self.sources.here(3)
@@ -336,6 +349,7 @@ class Observer:
                     where = forward.root.prefix + index
                     self.guard("batches", self.batches.measure, where, x, self.put)
                 forward.inputs = []
+        self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
         rest = []
         for one in self.pending:
             if one.reached:
@@ -359,6 +373,28 @@ class Observer:
             self.recording.append(0, {("calls.without_step", ""): float(count)}, self.budget.elapsed)
             self.update_facts()
             self.guard("judging", self.judge.after_commit, 0, True)
+
+    # epochs
+
+    def loader(self, loader: Any) -> None:
+        """A data loader begins a pass; the one whose batches are trained on tells the epochs."""
+        try:
+            length = len(loader)
+        except TypeError:
+            length = None
+        self.begun = (id(loader), length)
+        if self.begun[0] == self.trained_loader and self.step - self.epoch_began >= max(1, (length or 1) // 2):
+            self.epochs += 1
+            self.recording.add_event(self.step, "epoch", "", {"number": self.epochs})
+            if length is None:
+                self.recording.set_fact("epochs", {"length": self.step - self.epoch_began})
+            self.epoch_began = self.step
+
+    def _trained_on_loader(self) -> None:
+        """A step was made with what the newest loader gave."""
+        if self.begun is not None and self.trained_loader is None:
+            self.trained_loader, length = self.begun
+            self.recording.set_fact("epochs", {"length": length})
 
     # gradients cleared
 
@@ -485,7 +521,7 @@ class Observer:
     def end_of_interval(self, optimizer: Optimizer) -> None:
         """The main optimizer has stepped: write what was observed, and decide about the next interval."""
         self.step += 1
-        self.val_every_step = self.val_every_step + 1 if self.validation.running else 0
+        self._trained_on_loader()
         loss = self._loss_of_interval()
         seconds = self.budget.end_of_step(self.step)
         if self.deep:
@@ -543,7 +579,6 @@ class Observer:
     def _woken(self, optimizer: Optimizer, loss: float | None) -> None:
         """The end of a quiet stretch, or of an interval that isn't as simple as most."""
         self.losses = []
-        self.val_every_step = 0
         if loss is not None:
             self._stir(loss)
         if self.step < self.wake and not self.budget.stirred:
@@ -650,12 +685,14 @@ class Observer:
         one = self.validation
         one.begin(None)
         for forward in forwards:
-            one.forward(forward.module, forward.inputs, True)
+            one.forward(forward.module, forward.inputs, True, forward.modal)
         for pending in self.pending:
             known = self.criteria.of(pending.call, training=False)
             if known is not None:
                 one.criterion(known, pending.call)
         self.loops.setdefault("val", self.pending[0].call.source)
+        self.recording.add_event(self.step - 1, "val", "", {"examples": one.examples})
+        self.urgent = True
         self.guard("validation", one.end, self.put)
 
     def _commit(self, step: int, host: dict[Key, float], forwards: list[Forward]) -> None:
@@ -736,6 +773,9 @@ class Observer:
             self.budget.stir(3)
         self.level = loss if math.isnan(self.level) else 0.9 * self.level + 0.1 * loss
 
+    begun: tuple[int, int | None] | None = None
+    trained_loader: int | None = None
+    epochs, epoch_began = 0, 0
     urgent = False
     stop: BaseException | None = None
     last_step: int | None = None
@@ -755,7 +795,7 @@ class Observer:
         task = facts.task(self.criteria)
         if task is not None:
             put("task", task)
-        if self.step >= 3:
+        if self.step >= 3 and all(root.module() is not None for root in self.models.roots):
             put("graph_cuts", graph_cuts(self.models, self.parameters.got_gradient, self.why_cut))
 
     def timed(self, function: Callable[..., Any], *args: Any) -> Any:

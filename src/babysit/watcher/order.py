@@ -26,6 +26,7 @@ class Held:
     index: int
     optimizer: weakref.ref[Optimizer]
     source: str | None = None
+    row: dict[str, Any] | None = None  # its facts when they were last asked for
     probe: list[weakref.ref[Tensor]] = field(default_factory=list)
     groups: int = 0
     backwards: int = 0

@@ -58,15 +58,17 @@ class Validation:
         self.grad = False
         self.scores, self.moments = {}, Moments()
 
-    def forward(self, module: nn.Module, inputs: list[tuple[str, Tensor]], grad: bool) -> None:
-        """A forward of a model that is trained, in this pass."""
+    def forward(
+        self, module: nn.Module, inputs: list[tuple[str, Tensor]], grad: bool, modal: tuple[int, int] | None = None
+    ) -> None:
+        """A forward of a model that is trained, in this pass; `modal` where its modes were looked at before."""
         self.forwards += 1
         self.grad = self.grad or grad
         if inputs and inputs[0][1].ndim:
             self.examples += len(inputs[0][1])
         if self.forwards <= LOOKED_AT:
-            self.modal.append(modes(module))
-            if self.forwards == 1:
+            self.modal.append(modes(module) if modal is None else modal)
+            if self.forwards == 1 and modal is None:
                 self.counters = [(one, one.num_batches_tracked.clone()) for one in running_norms(module)]
         if inputs:
             self._batch(inputs[0][0], inputs[0][1])
