@@ -119,7 +119,7 @@ def _work(program: Program, checks: Sequence[Check], seconds: float, wait: float
         def tell(message: dict[str, Any]) -> None:
             pipe.write(json.dumps(message, default=str).encode() + b"\n")
 
-        with Recorder(wait=min(2.0, seconds / 5)) as recorder:
+        with Recorder(wait=min(3.0, 0.3 * seconds)) as recorder:
             failed = _run(program, wait, recorder.subject)
         subject = recorder.subject
         if not subject.recorded and not subject.problem and not failed:

@@ -35,7 +35,7 @@ def look(asking: Asking) -> Run:
     overlap = sum(share * len(one.hashes) for share, one in zip(shares, evaluated, strict=True)) / total
     inside = [len(set(one.hashes)) / len(one.hashes) for one in trained]
     whole = [value for one in subject.evaluated.batches for value in one.hashes]
-    natural = max(1 - sum(inside) / len(inside), 1 - len(set(whole)) / max(1, len(whole)))
+    natural = min(1 - sum(inside) / len(inside), 1 - len(set(whole)) / max(1, len(whole)))
     run.append(0, {
         ("batch_val.overlap", "0"): overlap, ("batch_val.repeats", "0"): natural,
         ("batch_val.batches_seen", "0"): sum(share > 0.95 for share in shares) / len(shares),

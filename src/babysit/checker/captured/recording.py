@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ from torch.utils import _pytree as pytree
 
 from ...hosts.edits.stage import CRITERIA, Stage
 from ..attempt import Enough
-from .step import Criterion, Entry, Ref, Step, criterion
+from .step import Body, Criterion, Entry, Ref, Step, copied, criterion
 from .subject import OwnFunction, Seen, Subject, hashes
 
 ENOUGH_EXAMPLES = 512
@@ -51,7 +50,7 @@ class Recorder:
         self._depth = 0
         self._tape = _Tape(self)
         self._mode = _Mode(self)
-        self._on = False
+        self._on = self._inside = False
         self._until = 0.0
         self._before: dict[int, Tensor] = {}
         self._counted: dict[int, int] = {}
@@ -125,16 +124,22 @@ class Recorder:
 
     def _backing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(loss: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if self._inside:  # PyTorch comes back to `Tensor.backward` through the mode
+                return original(loss, *args, **kwargs)
             on = self._on
             with self._deaf():
                 self._look_for_old_gradients()
                 if on:
                     self._finish(loss)
-            self._on = False
-            original(loss, *args, **kwargs)
+            self._on, self._inside = False, True
+            try:
+                original(loss, *args, **kwargs)
+            finally:
+                self._inside = False
             self._on = self._wants_more()
             self.subject.backwards += 1
             self._maybe_enough()
+            return None
 
         return backward
 
@@ -215,7 +220,7 @@ class Recorder:
                     if id(one) not in self._memo:
                         self.subject.foreign += 1
                         copy.deepcopy(one, self._memo)
-            self.subject.body.optimizers.append(_copied(optimizer, self._memo))
+            self.subject.body.optimizers.append(copied(optimizer, self._memo))
         except Exception as error:
             self.subject.problem = self.subject.problem or f"the optimizer can't be copied ({error})"
 
@@ -271,6 +276,8 @@ class Recorder:
         seen = self.subject.trained if trained else self.subject.evaluated
         if not trained and not self.subject.steps:
             return
+        if trained and self._validated and not self._wants_more():
+            raise Enough("validated")
         found = [one for one in pytree.tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.ndim >= 1]
         if not found or seen.count > 200_000:
             return
@@ -278,8 +285,6 @@ class Recorder:
             self._validated = True
         batch = found[0].detach()
         seen.add(Seen.Batch(self._number(module), module.training, batch if seen.kept < 4096 else None, hashes(batch)))
-        if trained and self._validated and not self._wants_more():
-            raise Enough("validated")
 
     def _maybe_enough(self) -> None:
         if not self._on and not self._wants_more() and self.subject.steps >= 3 and time.monotonic() > self._until:
@@ -457,17 +462,6 @@ def _is_ref(one: Any) -> bool:
 
 def _dense(grad: Tensor) -> Tensor:
     return grad.coalesce().values() if grad.is_sparse else grad
-
-
-def _copied(optimizer: Optimizer, memo: dict[int, Any]) -> Optimizer:
-    """A copy over the copied parameters, without hooks or the program's own wrappers around `step`."""
-    kept = {name: value for name, value in vars(optimizer).items() if isinstance(value, weakref.ref) or name == "step"}
-    for name in kept:
-        vars(optimizer).pop(name)
-    try:
-        return copy.deepcopy(optimizer, memo)
-    finally:
-        vars(optimizer).update(kept)
 
 
 _LOSSES = (nn.modules.loss._Loss,)

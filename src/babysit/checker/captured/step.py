@@ -7,6 +7,7 @@ depend on a parameter (the batch, masks, noise drawn outside) keeps the value th
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,8 +66,9 @@ class Body:
 
     def copy(self) -> Body:
         """A copy of its own; what is shared stays shared."""
-        modules, loose, optimizers = copy.deepcopy((self.modules, self.loose, self.optimizers))
-        return Body(modules, loose, optimizers)
+        memo: dict[int, Any] = {}
+        modules, loose = copy.deepcopy((self.modules, self.loose), memo)
+        return Body(modules, loose, [copied(one, memo) for one in self.optimizers])
 
     def parameters(self) -> dict[str, Tensor]:
         """Every trainable parameter once, by name; with several models the model's number goes before it."""
@@ -93,6 +95,17 @@ class Body:
         """Forget all gradients."""
         for one in self.parameters().values():
             one.grad = None
+
+
+def copied(optimizer: Optimizer, memo: dict[int, Any]) -> Optimizer:
+    """A copy over the copied parameters, without the hooks and wrappers that a program puts on an optimizer."""
+    twin = object.__new__(type(optimizer))
+    groups, state, defaults = copy.deepcopy((optimizer.param_groups, dict(optimizer.state), optimizer.defaults), memo)
+    twin.__setstate__({"param_groups": groups, "state": defaultdict(dict, state), "defaults": defaults})
+    for name, value in vars(optimizer).items():
+        if name not in vars(twin) and not name.startswith("_optimizer_") and not callable(value):
+            setattr(twin, name, copy.deepcopy(value, memo))
+    return twin
 
 
 class Listening(TorchFunctionMode):
