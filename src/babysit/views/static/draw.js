@@ -126,7 +126,7 @@ export class Card {
     const { table, pictures } = this.data;
     if (table) {
       const plain = table.header.every((cell) => !cell);
-      const head = plain ? null : node("thead", {}, node("tr", {}, table.header.map((cell) => node("th", { scope: "col" }, cell))));
+      const head = plain ? null : node("thead", {}, node("tr", {}, table.header.map((cell) => (cell ? node("th", { scope: "col" }, cell) : node("td")))));
       const rows = table.rows.map((row) => node("tr", {}, row.map((cell, index) => (index ? node("td", {}, cell) : node("th", { scope: "row" }, cell)))));
       yield node("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": this.data.title }, node("table", {}, head, node("tbody", {}, rows)));
     }
