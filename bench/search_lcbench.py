@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from babysit.tuner import Space, integers, log, uniform
-from babysit.tuner.stages import Seen, Staged, ladder, sizes, survivors
+from babysit.tuner.stages import KEEP, STAGES, Seen, Staged, ladder, sizes, survivors
 
 EPOCHS, BUDGET = 52, 3300
 INPUTS = ("epoch", "batch_size", "learning_rate", "momentum", "weight_decay", "num_layers", "max_units", "max_dropout")
@@ -93,11 +93,19 @@ def tasks(folder: Path) -> list[str]:
 # the methods: (table, seed) -> accuracy at epoch 52 of the trial that the method would hand over
 
 
-def staged(table: Table, seed: int, budget: int = BUDGET, width: int = 64, make: Callable = Staged, halve: bool = True) -> float:
+def staged(
+    table: Table,
+    seed: int,
+    budget: int = BUDGET,
+    width: int = 64,
+    make: Callable = Staged,
+    keep: float = KEEP,
+    stages: int = STAGES,
+) -> float:
     """Ours, as the driver runs it: stages of `width` trials and more, halving inside each."""
-    rungs = ladder(EPOCHS) if halve else [EPOCHS]
-    each = rung_cost(width, rungs) / width
-    plan = sizes(int(budget / each), least=width)
+    rungs = ladder(EPOCHS, keep)
+    each = rung_cost(width, rungs, keep) / width
+    plan = sizes(int(budget / each), stages, least=width)
     method, space = make(SPACE, seed), SPACE
     units, scores, epochs, curves = np.empty((0, len(space))), np.empty(0), np.empty(0, int), []
     for stage, count in enumerate(plan):
@@ -107,7 +115,7 @@ def staged(table: Table, seed: int, budget: int = BUDGET, width: int = 64, make:
         for number, until in enumerate(rungs):
             reached[alive] = until
             order = alive[np.argsort(-whole[alive, number], kind="stable")]
-            alive = order[: survivors(count, number, len(rungs))]
+            alive = order[: survivors(count, number, len(rungs), keep)]
         units = np.concatenate([units, points])
         scores = np.concatenate([scores, whole[np.arange(count), np.searchsorted(rungs, reached)]])
         epochs = np.concatenate([epochs, reached])
@@ -116,12 +124,12 @@ def staged(table: Table, seed: int, budget: int = BUDGET, width: int = 64, make:
     return float(full.max())
 
 
-def rung_cost(count: int, rungs: list[int]) -> float:
+def rung_cost(count: int, rungs: list[int], keep: float = KEEP) -> float:
     """Epochs that a stage costs."""
     total, before, alive = 0.0, 0, count
     for number, until in enumerate(rungs):
         total += alive * (until - before)
-        before, alive = until, survivors(count, number, len(rungs))
+        before, alive = until, survivors(count, number, len(rungs), keep)
     return total
 
 
@@ -167,12 +175,15 @@ METHODS: dict[str, Callable[[Table, int], float]] = {
 }
 
 
-def measure(folder: Path, half: str, seeds: int, methods: dict[str, Callable[[Table, int], float]]) -> dict[str, np.ndarray]:
+def measure(
+    folder: Path, half: str, seeds: int, methods: dict[str, Callable[[Table, int], float]]
+) -> dict[str, np.ndarray]:
     """Regret (data sets, seeds) of each method."""
     names = tasks(folder)[0 if half == "tuned" else 1 :: 2]
     tables = [Table(folder, name) for name in names]
     values = {
-        name: np.array([[method(table, seed) for seed in range(seeds)] for table in tables]) for name, method in methods.items()
+        name: np.array([[method(table, seed) for seed in range(seeds)] for table in tables])
+        for name, method in methods.items()
     }
     for row in range(len(tables)):  # the best known by anyone
         for found in values.values():

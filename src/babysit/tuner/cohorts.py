@@ -24,7 +24,10 @@ def cut(train: Any, jobs: Sequence[Job], workers: int, most: int = 256) -> list[
 
 def packed(value: Any) -> bytes:
     """Anything as bytes, a lambda too."""
-    from joblib.externals import cloudpickle
+    try:
+        import cloudpickle
+    except ImportError:  # joblib before 1.6 brings its own
+        from joblib.externals import cloudpickle  # type: ignore[no-redef]
 
     return cloudpickle.dumps(value)
 

@@ -22,11 +22,10 @@ from .ledger import Ledger, trial_of
 from .result import Searched
 from .rungs import Rung, read_rung, write_rung
 from .space import Space
-from .stages import WIDEN, Seen, Staged, at_edge, ladder, sizes, survivors
+from .stages import STAGES, WIDEN, Seen, Staged, at_edge, ladder, sizes, survivors
 
 FIRST = 48
 """Trials of the first stage where only the time is given: enough to see how fast it goes."""
-STAGES = 5
 BELIEF = 0.2
 """Share of the time kept for training the best few again with several seeds."""
 CALLS = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,9 @@ def optuna_sampler(name: str, seed: int) -> Any:
         "nsgaii": lambda: samplers.NSGAIISampler(seed=seed),
         "brute": lambda: samplers.BruteForceSampler(seed=seed),
     }
-    return made[name]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Optuna's own word for experimental options
+        return made[name]()
 
 
 def known(name: str) -> None:

@@ -37,18 +37,13 @@ class Processes:
         self.deadline: float | None = None
         self.notes: list[str] = []
         self._pool: ProcessPoolExecutor | None = None
-        self._sent: bytes | None = None
+        self._sent: Any = None
 
     def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as cohorts end. A worker that dies costs its cohort this rung."""
-        work = packed(train)
         waiting = [(cohort, 0) for cohort in cut(train, list(jobs), self.workers)]
         while waiting:
-            pool = self._ready(work)
-            began = {
-                pool.submit(_cohort, self.engine, packed(cohort), self._left()): (cohort, died)
-                for cohort, died in waiting
-            }
+            began = self._submit(train, waiting)
             waiting = []
             try:
                 for done in _completed(began):
@@ -75,12 +70,23 @@ class Processes:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
-    def _ready(self, work: bytes) -> ProcessPoolExecutor:
-        if self._pool is None or self._sent != work:
+    def _submit(self, train: Train, cohorts: list[tuple[list[Job], int]]) -> dict[Future[bytes], tuple[list[Job], int]]:
+        """Hand cohorts to the pool; one that broke since the last rung is made anew."""
+        try:
+            pool = self._ready(train)
+            return {pool.submit(_cohort, self.engine, packed(one), self._left()): (one, died) for one, died in cohorts}
+        except BrokenProcessPool:
+            self._pool = None
+            self.notes.append("a worker process died between two rungs: nothing was lost")
+            pool = self._ready(train)
+            return {pool.submit(_cohort, self.engine, packed(one), self._left()): (one, died) for one, died in cohorts}
+
+    def _ready(self, train: Train) -> ProcessPoolExecutor:
+        if self._pool is None or self._sent is not train:
             self.close()
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin, initargs=(work,))
-            self._sent = work
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin, initargs=(packed(train),))
+            self._sent = train
         return self._pool
 
     def _left(self) -> float | None:

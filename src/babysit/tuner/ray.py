@@ -43,7 +43,7 @@ class Ray:
         if self._ours:
             self._join(address)
         self._actors: dict[Any, None] = {}
-        self._work: tuple[bytes, Any] | None = None
+        self._work: tuple[Train, Any] | None = None
 
     def _join(self, address: str) -> None:
         options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
@@ -97,12 +97,11 @@ class Ray:
             self._ray.shutdown()
 
     def _share(self, train: Train) -> None:
-        data = packed(train)
-        if self._work is None or self._work[0] != data:
+        if self._work is None or self._work[0] is not train:
             for actor in self._actors:
                 self._ray.kill(actor)
             self._actors = {}
-            self._work = (data, self._ray.put(data))
+            self._work = (train, self._ray.put(packed(train)))
 
     def _want(self) -> int:
         if self._asked:

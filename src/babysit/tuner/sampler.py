@@ -110,7 +110,11 @@ class StagedSampler(BaseSampler):
             scores.append(-math.inf if value is None or not math.isfinite(value) else sign * value)
             lengths.append(math.inf if one.state is TrialState.COMPLETE else last)
         shape = (len(units), len(space))
-        return Seen(np.array(units, float).reshape(shape), np.array(scores, float), np.array(lengths, float))
+        known = np.array(lengths, float)
+        longest = max(known[np.isfinite(known)], default=0.0) + 1  # a complete one was trained longer than any pruned
+        return Seen(
+            np.array(units, float).reshape(shape), np.array(scores, float), np.where(np.isfinite(known), known, longest)
+        )
 
 
 def dimension(one: BaseDistribution) -> Dimension:

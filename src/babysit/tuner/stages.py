@@ -1,8 +1,9 @@
 """Coarse to fine: where to draw next, and how long to train what was drawn. Pure NumPy, in the unit cube.
 
 A stage draws many trials at once, trains them for a few epochs, drops most, trains the rest for longer, and so on
-(halving). The next stage draws most of its trials from a box around the best so far, each stage a
-smaller one; a share stays global. A best value at the edge of its range widens the range.
+(halving). The next stage draws most of its trials from boxes around the best so far, each stage
+smaller ones, and of many such points takes those that a guess from all trials so far says could be the best; a share stays
+global. A best value at the edge of its range widens the range.
 
 Source: CS231n, Training Neural Networks II, babysitting and hyperparameter optimization (coarse to fine, random in log
 space); Jamieson & Talwalkar 2016 (halving).
@@ -28,6 +29,14 @@ SMALLEST = 0.12
 """... but never narrower than this share of the range."""
 GLOBAL = 0.15
 """Share of each later stage's trials that are drawn from the whole space."""
+STAGES = 5
+"""Stages of a search."""
+MODELLED = 0.7
+"""Share of each later stage's trials that a guess at what they would come to (`surrogate`) chooses among many."""
+CANDIDATES = (300, 200)
+"""How many it chooses among: from the boxes, and from everywhere."""
+ENOUGH = 16
+"""Trials before there is a guess."""
 CENTRES = 3
 """Boxes stand around so many of the best, the better the more trials."""
 EDGE = 0.05
@@ -55,7 +64,7 @@ def survivors(count: int, rung: int, rungs: int, keep: float = KEEP) -> int:
     return max(1, round(count / keep ** (rung + 1)))
 
 
-def sizes(trials: int, stages: int = 5, least: int = 16) -> list[int]:
+def sizes(trials: int, stages: int = STAGES, least: int = 16) -> list[int]:
     """How many trials each stage has: many first, then fewer; together exactly `trials`.
 
     Examples:
@@ -104,9 +113,9 @@ class Staged:
 
     def __init__(
         self, space: Space, seed: int = 0, *, shrink: float = SHRINK, smallest: float = SMALLEST,
-        share_global: float = GLOBAL, centres: int = CENTRES,
+        share_global: float = GLOBAL, centres: int = CENTRES, modelled: float = MODELLED,
     ) -> None:  # fmt: skip
-        self.space, self.seed = space, seed
+        self.space, self.seed, self.modelled = space, seed, modelled
         self.shrink, self.smallest, self.share_global, self.centres = shrink, smallest, share_global, centres
 
     def width(self, stage: int) -> float:
@@ -120,7 +129,23 @@ class Staged:
         points = stratified(draw, count, len(self.space))
         if stage == 0 or not len(order):
             return points
-        return self._around(draw, points, stage, seen, order)
+        points = self._around(draw, points, stage, seen, order)
+        chosen = round(count * self.modelled) if len(order) >= ENOUGH else 0
+        if chosen:
+            points[:chosen] = self._promising(draw, chosen, stage, seen, order)
+        return points
+
+    def _promising(
+        self, draw: np.random.Generator, count: int, stage: int, seen: Seen, order: np.ndarray
+    ) -> np.ndarray:
+        """Points that could well be the best, each by another function that fits what was seen."""
+        from .surrogate import Surrogate
+
+        near, anywhere = (max(number, 2 * count) for number in CANDIDATES)
+        boxes = self._around(draw, stratified(draw, near, len(self.space)), stage, seen, order)
+        candidates = np.concatenate([boxes, stratified(draw, anywhere, len(self.space))])
+        found = Surrogate(self.space, seen.units, seen.scores, seen.epochs, int(seen.epochs.max()), draw)
+        return found.sample(candidates, count)
 
     def _around(
         self, draw: np.random.Generator, points: np.ndarray, stage: int, seen: Seen, order: np.ndarray
@@ -142,8 +167,8 @@ class Staged:
                 points[:, column] = np.where(known & stays, centre, unit)
         return points
 
-    def box(self, stage: int, seen: Seen) -> dict[str, tuple[float, float]]:
-        """The best one's box, field -> (low, high) as values, for people to read (numbers only)."""
+    def box(self, stage: int, seen: Seen) -> dict[str, list[float]]:
+        """The best one's box, field -> [low, high] as values, for people to read (numbers only)."""
         order = seen.best_first()
         width = self.width(stage)
         found = {}
@@ -152,10 +177,10 @@ class Staged:
                 continue
             centre = seen.units[order[0], column] if len(order) and stage else math.nan
             if not math.isfinite(centre):
-                found[name] = (one.value(0.0), one.value(1.0))
+                found[name] = [one.value(0.0), one.value(1.0)]
             else:
                 low = float(np.clip(centre - width / 2, 0, 1 - width))
-                found[name] = (one.value(low), one.value(low + width))
+                found[name] = [one.value(low), one.value(low + width)]
         return found
 
 

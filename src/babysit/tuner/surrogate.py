@@ -45,7 +45,7 @@ class Surrogate:
         self._fit(x, y)
 
     def sample(self, candidates: np.ndarray, count: int) -> np.ndarray:
-        """`count` of the candidates (M, D): the best of as many functions drawn, at a full training (count, D)."""
+        """`count` <= M of the candidates (M, D): the best of as many functions drawn, at a full training (count, D)."""
         full = np.full(len(candidates), math.exp(self._full) - 1)
         z = self._inputs(candidates, full)
         cross = self._kernel(z, self._x)
@@ -55,9 +55,11 @@ class Surrogate:
         root = np.linalg.cholesky(covariance + 1e-5 * np.eye(len(z)))
         values = mean[:, None] + root @ self.draw.standard_normal((len(z), count))
         chosen: list[int] = []
+        free = np.ones(len(z), bool)
         for column in values.T:
-            order = np.argsort(-column)
-            chosen.append(next(int(i) for i in order if i not in chosen) if len(chosen) < len(z) else int(order[0]))
+            best = int(np.where(free, column, -np.inf).argmax())
+            free[best] = False
+            chosen.append(best)
         return candidates[chosen]
 
     def _inputs(self, units: np.ndarray, epochs: np.ndarray) -> np.ndarray:

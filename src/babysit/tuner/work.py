@@ -98,6 +98,11 @@ class Work:
         self._designs: dict[tuple[int, Recipe], Design] = {}
         self.ignored: set[str] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: without what they can make themselves."""
+        kept = ("_prepared", "_folds", "_built", "_recipes", "_designs")
+        return {**vars(self), **{name: {} for name in kept}}
+
     # what a trial is
 
     def recipe_of(self, job: Job) -> Recipe:
