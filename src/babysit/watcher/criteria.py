@@ -206,6 +206,6 @@ def _reduction(call: Called) -> str:
     return str(options.get("reduction", "mean"))
 
 
-def functions() -> list[tuple[Any, str]]:
-    """(owner, name) of every function that is a criterion."""
-    return [(F, name) for name in NAMES if hasattr(F, name)]
+def functions() -> list[Any]:
+    """Every function that is a criterion."""
+    return [getattr(F, name) for name in NAMES if hasattr(F, name)]

@@ -95,10 +95,10 @@ def optimizers(models: Models, order: Order) -> list[dict[str, Any]]:
             all_of = [p for group in own.param_groups for p in group["params"]]
             one.row = {
                 "index": one.index,
-                "kind": type(own).__name__,
+                "kind": type(own).__name__ if one.source != "by hand" else "by hand",
                 "groups": [_group(group) for group in own.param_groups][:64],
                 "foreign": sum(models.parameter(p) is None for p in all_of),
-                "source": one.source,
+                "source": one.source if one.source != "by hand" else None,
             }
         if one.row is not None:
             found.append(one.row)

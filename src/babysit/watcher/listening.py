@@ -30,12 +30,33 @@ from .observer import Observer
 from .patches import Patches
 from .structure import is_tracing
 
-ACTIVATIONS_AS_FUNCTIONS = (
-    (F, ("leaky_relu", "elu", "gelu", "silu")),
-    (torch, ("relu", "relu_", "tanh", "sigmoid")),  # F.relu, F.tanh and F.sigmoid call these or the methods
+FUNCTIONS = ("relu", "leaky_relu", "elu", "silu", "tanh", "sigmoid")
+"""Of torch.nn.functional, written in Python."""
+BUILT_IN = (
+    (torch, ("relu", "relu_", "tanh", "sigmoid")),
     (Tensor, ("relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_")),
 )
 IDLE_BLOCKS = 16
+
+
+class Ear:
+    """Stands for a built-in function; it pickles and copies as the original does."""
+
+    def __init__(self, original: Any, heard: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, original)
+        self._original, self._heard = original, heard
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._heard(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self._heard, instance)
+
+    def __reduce__(self) -> Any:
+        return self._original.__reduce__()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._original
 
 
 class Listening:
@@ -203,7 +224,6 @@ class Listening:
         observer = self.observer
 
         def make(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
             def criterion(*args: Any, **kwargs: Any) -> Any:
                 if is_compiling():
                     return original(*args, **kwargs)
@@ -222,8 +242,8 @@ class Listening:
 
             return criterion
 
-        for owner, name in functions():
-            self.patches.replace(owner, name, functools.partial(make, name))
+        for function in functions():
+            self.patches.enter(function, functools.partial(make, function.__name__))
 
     def _activations(self) -> None:
         observer = self.observer
@@ -231,20 +251,27 @@ class Listening:
         def make(kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
             facts = {"role": "activation", "activation": ACTIVATIONS[kind].to_dict()}
 
-            @functools.wraps(original)
-            def activation(x: Any, *args: Any, **kwargs: Any) -> Any:
-                if is_compiling() or observer.current is None:
-                    return original(x, *args, **kwargs)
-                result = original(x, *args, **kwargs)
-                if self._ours() and not is_tracing():
-                    observer.timed(observer.functional, kind, x, result, facts)
+            def activation(*args: Any, **kwargs: Any) -> Any:
+                if is_compiling() or observer.current is None or observer.in_function:
+                    return original(*args, **kwargs)
+                observer.in_function = True
+                try:
+                    result = original(*args, **kwargs)
+                finally:
+                    observer.in_function = False
+                if args and self._ours() and not is_tracing():
+                    observer.timed(observer.functional, kind, args[0], result, facts)
                 return result
 
             return activation
 
-        for owner, names in ACTIVATIONS_AS_FUNCTIONS:
+        for name in FUNCTIONS:
+            self.patches.enter(getattr(F, name), functools.partial(make, name))
+        for owner, names in BUILT_IN:
             for name in names:
-                self.patches.replace(owner, name, functools.partial(make, name.rstrip("_")))
+                self.patches.replace(
+                    owner, name, lambda original, kind=name.rstrip("_"): Ear(original, make(kind, original))
+                )
 
     # modes
 

@@ -21,6 +21,7 @@ from ..record.run import Key
 from . import facts
 from .batches import Batches, inputs_of
 from .budget import Budget
+from .by_hand import ByHand, Moves
 from .criteria import Called, Criteria
 from .guard import Guard
 from .judging import Judge, Stop
@@ -96,8 +97,12 @@ class Observer:
         self.device_losses: list[tuple[int, Tensor]] = []
         self.unscaled: tuple[int, Tensor] | None = None
         self.in_step = 0
+        self.in_function = False
         self.eval_called = False
         self.last_val = -9
+        self.moves = Moves()
+        self.hand: ByHand | None = None
+        self.hand_waits = False
         self.why_cut: list[tuple[int, str, str | None]] = []
         self.loops: dict[str, str | None] = {}
         self.best = math.inf
@@ -314,6 +319,10 @@ class Observer:
         """backward is about to run."""
         if self.validation.running:
             self.end_of_validation()
+        if self.hand is not None:
+            self._moved_by_hand(self.hand)
+        elif self.main is None and not self.in_step:
+            self._look_for_hands()
         if loss is not None:
             self._loss(loss)
         if self.deep:
@@ -338,8 +347,27 @@ class Observer:
         with torch.no_grad():
             self.guard("order", self.order.after_backward)
             self._resolve()
-            if self.main is None:
+            if self.hand is not None:
+                self.hand_waits = True
+                self.guard("parameters", self._before_step, self.order.of(self.hand), self.hand, False)
+            elif self.main is None and not self.in_step:
                 self._without_step()
+
+    def _look_for_hands(self) -> None:
+        """No optimizer has stepped yet: are weights moved without one?"""
+        values = [value for _, value in self.models.trainable()]
+        if self.moves.look(values):
+            self.hand = ByHand(values)
+            self.main = self.order.of(self.hand)
+            self.main.source = "by hand"
+            self.main.backwards = 1
+            self.hand_waits = True
+            self._moved_by_hand(self.hand)
+
+    def _moved_by_hand(self, hand: Any) -> None:
+        if self.hand_waits:
+            self.hand_waits = False
+            self.after_step(hand, False)
 
     def _resolve(self) -> None:
         """Whose outputs did this backward reach? Those were trained on."""
@@ -545,6 +573,8 @@ class Observer:
         self.unmatched = 0
         if self.validation.running:
             self.timed(self.end_of_validation)
+        if self.hand is not None:
+            self.quiet_step(self.hand)
         if self.unscaled is not None or type(loss) is not Tensor:
             self.timed(self._loss, loss)
         elif loss.is_cpu and loss.numel() == 1:

@@ -91,6 +91,7 @@ class Order:
         """Gradients of an optimizer's parameters were cleared by a call."""
         held.zeros += 1
         held.since_zero = 0
+        held.before = held.begin_norm = None
         held.zeroed_after = held.backwards > 0
 
     def zeroed_module(self, parameters: set[int]) -> None:

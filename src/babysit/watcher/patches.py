@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ class Patches:
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
         self._replaced: list[tuple[Any, str, Any, Any, bool]] = []
+        self._entered: list[tuple[Any, str, Any, Any, types.CodeType]] = []
 
     def replace(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:
         """Let `owner.name` be `make(original)`; nothing happens where it has no such name."""
@@ -29,6 +31,26 @@ class Patches:
         row = (owner, name, original, ours, inherited)
         self._replaced.append(row)
         self._undo.append(lambda: _put_back(*row))
+
+    def enter(self, function: types.FunctionType, make: Callable[[Callable[..., Any]], Any]) -> None:
+        """Let the code of a plain function be `make(original)`: the object stays the same.
+
+        So it is also heard where somebody has imported it by name before, and pickles as ever.
+        """
+        original = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        original.__kwdefaults__ = function.__kwdefaults__
+        name = f"_babysit_{function.__name__}"
+        if function.__closure__ or name in function.__globals__:
+            return
+        source = f"def {function.__name__}(*args, **kwargs):\n    return {name}(*args, **kwargs)\n"
+        space: dict[str, Any] = {}
+        exec(compile(source, __file__, "exec"), space)
+        row = (function, name, original, make(original), space[function.__name__].__code__)
+        _swap_in(*row)
+        self._entered.append(row)
+        self._undo.append(lambda: _swap_out(*row))
 
     def add(self, handle: Any) -> None:
         """A hook's handle, to be removed at the end."""
@@ -43,11 +65,14 @@ class Patches:
         while self._undo:
             self._undo.pop()()
         self._replaced.clear()
+        self._entered.clear()
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """Functions (not hooks) are the original ones inside: for what reads their source, as TorchScript does."""
         rows = [row for row in self._replaced if vars(row[0]).get(row[1]) is row[3]]
+        for one in self._entered:
+            _swap_out(*one)
         for row in reversed(rows):
             _put_back(*row)
         try:
@@ -55,6 +80,23 @@ class Patches:
         finally:
             for owner, name, _, ours, _ in rows:
                 setattr(owner, name, ours)
+            for one in self._entered:
+                _swap_in(*one)
+
+
+def _swap_in(function: Any, name: str, original: Any, ears: Any, code: types.CodeType) -> None:
+    function.__globals__[name] = ears
+    function.__code__, function.__defaults__, function.__kwdefaults__ = code, None, None
+    function.__wrapped__ = original  # its signature and source are shown as ever
+
+
+def _swap_out(function: Any, name: str, original: Any, ears: Any, code: types.CodeType) -> None:
+    if function.__code__ is not code:
+        return
+    function.__code__ = original.__code__
+    function.__defaults__, function.__kwdefaults__ = original.__defaults__, original.__kwdefaults__
+    del function.__wrapped__
+    function.__globals__.pop(name, None)
 
 
 def _put_back(owner: Any, name: str, original: Any, ours: Any, inherited: bool) -> None:

@@ -144,6 +144,8 @@ class watch:
 
     def _finish(self, observer: Observer, reason: str) -> None:
         observer.transfer.clear()
+        if observer.hand is not None and observer.deep:
+            observer._moved_by_hand(observer.hand)
         if observer.validation.running:
             observer.host = host = {}
             observer.end_of_validation()
