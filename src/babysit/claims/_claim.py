@@ -27,14 +27,16 @@ class Claim:
         criteria: setting -> what must be measured there for the claim to hold, said beforehand.
         timed: what it measures is time, so that two runs differ.
         order: where it stands in its section.
+        heavy: it takes long, so it should be begun early.
     """
 
     def __init__(
-        self, function: Function, section: Section, paper: Paper, criteria: Mapping[str, Criterion], timed: bool, order: int
+        self, function: Function, section: Section, paper: Paper, criteria: Mapping[str, Criterion], timed: bool, order: int,
+        heavy: bool,
     ) -> None:  # fmt: skip
         functools.update_wrapper(self, function)
         self.function, self.section, self.paper = function, section, paper
-        self.criteria, self.timed, self.order = dict(criteria), timed, order
+        self.criteria, self.timed, self.order, self.heavy = dict(criteria), timed, order, heavy
         self.name = function.__name__.replace("_", "-")
 
     @property
@@ -84,10 +86,16 @@ class Claim:
 
 
 def claim(
-    section: Section, *, paper: Paper, criteria: Mapping[str, Criterion], timed: bool = False, order: int = 100
+    section: Section,
+    *,
+    paper: Paper,
+    criteria: Mapping[str, Criterion],
+    timed: bool = False,
+    order: int = 100,
+    heavy: bool = False,
 ) -> Callable[[Function], Claim]:
     """Make a claim of a function `(data, *, seeds, quick) -> Measured`."""
-    return lambda function: Claim(function, section, paper, criteria, timed, order)
+    return lambda function: Claim(function, section, paper, criteria, timed, order, heavy)
 
 
 class _alone:

@@ -10,7 +10,7 @@ import numpy as np
 from ._material import Examples
 from ._networks import dead, fleet, mlps
 
-RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+RATES = (0.01, 0.03, 0.1, 0.15, 0.2, 0.3, 1.0)
 WORSE = 0.9
 
 
@@ -26,6 +26,11 @@ class Dying:
     def best(self) -> int:
         """The rate of the highest training accuracy, by the median over seeds."""
         return int(np.argmax(np.median(self.train, 1)))
+
+    @property
+    def highest_finite(self) -> int:
+        """The highest rate at which no seed's weights left the finite numbers."""
+        return int(np.flatnonzero(np.isfinite(self.shares).all(1))[-1])
 
     @property
     def too_high(self) -> int:

@@ -47,11 +47,15 @@ class Fleet:
         self.lanes, self.seeds, self.momentum, self.kind = len(networks), list(seeds), momentum, optimizer
         self.base = copy.deepcopy(networks[0]).train()
         parameters, buffers = stack_module_state(list(networks))
-        self.parameters: dict[str, Tensor] = {name: one.detach().clone().requires_grad_() for name, one in parameters.items()}
+        self.parameters: dict[str, Tensor] = {
+            name: one.detach().clone().requires_grad_() for name, one in parameters.items()
+        }
         self.buffers: dict[str, Tensor] = {name: one.clone() for name, one in buffers.items()}
         self.lr, self.decay = self._numbers(lr), self._numbers(decay)
         self.first = {name: torch.zeros_like(one) for name, one in self.parameters.items()}
-        self.second = {name: torch.zeros_like(one) for name, one in self.parameters.items()} if optimizer == "adam" else {}
+        self.second = (
+            {name: torch.zeros_like(one) for name, one in self.parameters.items()} if optimizer == "adam" else {}
+        )
         self.done = 0
         self._convolves = any(isinstance(one, nn.Conv2d) for one in self.base.modules())
         self._draws = [np.random.default_rng([seed, 0x0DE2]) for seed in self.seeds]
@@ -68,11 +72,15 @@ class Fleet:
             held = {name: one.unbind(0) for name, one in self.buffers.items()}
             made = []
             for lane in range(self.lanes):
-                state = {name: one[lane] for name, one in parts.items()} | {name: one[lane] for name, one in held.items()}
+                state = {name: one[lane] for name, one in parts.items()} | {
+                    name: one[lane] for name, one in held.items()
+                }
                 made.append(functional_call(self.base, state, (x if shared else x[lane],)))
             return torch.stack(made)
         call = lambda p, b, one: functional_call(self.base, {**p, **b}, (one,))  # noqa: E731
-        return vmap(call, in_dims=(0, 0, None if shared else 0), randomness="different")(self.parameters, self.buffers, x)
+        return vmap(call, in_dims=(0, 0, None if shared else 0), randomness="different")(
+            self.parameters, self.buffers, x
+        )
 
     def train(
         self, x: Tensor, y: Tensor, steps: int, *, batch: int = 64, every: int = 10,

@@ -45,10 +45,20 @@ def trained(
         penalty = np.stack(run.seen[-len(run.loss) :]) if len(run.seen) >= len(run.loss) else np.zeros_like(run.loss)
         finite = np.isfinite(ships.loss(rows.x, rows.y))
         loss = np.nan_to_num(ships.loss(rows.val_x, rows.val_y), nan=WORST, posinf=WORST).clip(None, WORST)
-        val, test = (np.where(finite, ships.accuracy(*part), 0.0) for part in ((rows.val_x, rows.val_y), (rows.test_x, rows.test_y)))
+        val, test = (
+            np.where(finite, ships.accuracy(*part), 0.0)
+            for part in ((rows.val_x, rows.val_y), (rows.test_x, rows.test_y))
+        )
         parts.append(Trials(val, loss, test, run.loss + penalty, run.steps, first))
     join = lambda name: np.concatenate([getattr(one, name) for one in parts])  # noqa: E731
-    return Trials(join("val"), join("val_loss"), join("test"), np.concatenate([one.curves for one in parts], 1), parts[0].steps, join("first"))
+    return Trials(
+        join("val"),
+        join("val_loss"),
+        join("test"),
+        np.concatenate([one.curves for one in parts], 1),
+        parts[0].steps,
+        join("first"),
+    )
 
 
 def log_uniform(draw: np.random.Generator, ends: tuple[float, float], count: int) -> np.ndarray:

@@ -40,7 +40,8 @@ MONITORING = Section(PARTS[6], f"{TWO}: babysitting the learning process", f"{NO
 GLOROT_2010 = Paper("Glorot & Bengio 2010", "https://proceedings.mlr.press/v9/glorot10a.html")
 HE_2015 = Paper("He et al. 2015", "https://arxiv.org/abs/1502.01852")
 KRIZHEVSKY_2012 = Paper(
-    "Krizhevsky et al. 2012", "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks"
+    "Krizhevsky et al. 2012",
+    "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
 )
 KRIZHEVSKY_2009 = Paper("Krizhevsky 2009", "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf")
 LECUN_1998 = Paper("LeCun et al. 1998, Efficient BackProp", "http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf")

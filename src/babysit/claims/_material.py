@@ -155,5 +155,3 @@ def generated(train: int = 2000, rest: int = 500, seed: int = 0) -> Examples:
     parts = [slice(0, train), slice(train, train + rest), slice(train + rest, None)]
     (a, b, c) = [(images[part], labels[part]) for part in parts]
     return Examples(*a, *b, *c, classes=10)
-
-

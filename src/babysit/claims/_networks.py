@@ -64,7 +64,8 @@ def activations(net: nn.Module, x: Tensor, *, inputs: bool = False) -> list[Tens
     """What each activation module gave (or got), still part of the graph, in evaluation of x (N, …)."""
     kept: list[Tensor] = []
     handles = [
-        one.register_forward_hook(lambda module, got, gave: kept.append(got[0] if inputs else gave)) for one in hidden(net)
+        one.register_forward_hook(lambda module, got, gave: kept.append(got[0] if inputs else gave))
+        for one in hidden(net)
     ]
     try:
         kept.append(net(x))

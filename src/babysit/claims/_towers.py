@@ -13,6 +13,7 @@ from ..nn import ACTIVATIONS, init, mlp
 from ..views.panel import Axis, Heat, Line, Panel, Table, Value
 from ._fleet import generator
 from ._networks import signal
+from ._verdict import short
 
 DEPTH, WIDTH, INPUTS = 10, 500, 500
 
@@ -74,7 +75,8 @@ def table(found: Sequence[Tower]) -> Table:
     """The lecture's table: mean and std of each layer's outputs, and the rms of the gradient that comes back to it."""
     mean, std, gradient = (np.mean([getattr(one, name) for one in found], 0) for name in ("mean", "std", "gradient"))
     rows = [
-        (f"layer {layer + 1}", f"{mean[layer]:.6f}", f"{std[layer]:.6f}", f"{gradient[layer]:.1e}") for layer in range(DEPTH)
+        (f"layer {layer + 1}", f"{mean[layer]:.6f}", f"{std[layer]:.6f}", f"{gradient[layer]:.1e}")
+        for layer in range(DEPTH)
     ]
     return Table(("", "mean", "std", "gradient (rms)"), rows)
 
@@ -88,9 +90,9 @@ def through_depth(title: str, found: Sequence[Tower], beside: Sequence[tuple[str
     marks.append(Line("gradients", at, gradient, "orange"))
     for name, others, tone in beside:
         marks.append(Line(name, at, np.mean([one.std / one.std[0] for one in others], 0), tone, "dash"))
-    values = [Value("std, layer 1", f"{np.mean([one.std[0] for one in found]):.3g}", "blue"), Value("layer 10", f"{np.mean([one.std[-1] for one in found]):.3g}", "blue")]  # fmt: skip
+    values = [Value("std, layer 1", short(float(np.mean([one.std[0] for one in found]))), "blue"), Value("layer 10", short(float(np.mean([one.std[-1] for one in found]))), "blue")]  # fmt: skip
     return Panel(
-        title, [*marks, table(found)], x=Axis("layer"), y=Axis("std of outputs / layer 1's, rms of gradients / layer 10's", log=True), values=values, height=300,
+        title, [*marks, table(found)], x=Axis("layer"), y=Axis("relative to where it began", log=True), values=values, height=300,
     )  # fmt: skip
 
 

@@ -23,9 +23,8 @@ class Criterion:
         low, high: the claim holds where the whole 95 % interval lies strictly between them (or all of it on both, where
             they are equal), does not hold where all of it lies outside, and is undecided in between (told as
             "depends": on the seed).
-        ratio: the numbers are ratios (geometric mean, interval of the logarithms).
+        ratio: the numbers are ratios (geometric mean, interval of the logarithms); `times` tells them with a ×.
         share: the numbers are shares, shown in per cent; `points` differences of shares.
-        floor, ceiling: what the number can't go beyond, so that an interval doesn't either.
 
     Examples:
         >>> Criterion("steps of tanh / steps of ReLU", low=6, ratio=True).words
@@ -38,6 +37,7 @@ class Criterion:
     low: float = -math.inf
     high: float = math.inf
     ratio: bool = False
+    times: bool = True
     share: bool = False
     points: bool = False
 
@@ -76,10 +76,10 @@ class Criterion:
         if not math.isfinite(value):
             return "never" if value > 0 else "−∞" if value < 0 else "?"
         if self.share:
-            return f"{_short(100 * value)} %"
+            return f"{short(100 * value)} %"
         if self.points:
-            return f"{_short(100 * value)} points"
-        return f"{_short(value)} ×" if self.ratio else _short(value)
+            return f"{short(100 * value)} points"
+        return f"{short(value)} ×" if self.ratio and self.times else short(value)
 
 
 @dataclass(frozen=True)
@@ -177,22 +177,23 @@ def together(settings: Sequence[Setting]) -> tuple[Judgement, str]:
     kinds = {one.verdict for one in settings}
     if len(kinds) == 1 and "depends" not in kinds:
         return kinds.pop(), ""
-    told = {"holds": "holds for", "does-not-hold": "does not hold for", "depends": "undecided, seed by seed, for"}
+    told = {
+        "holds": "holds",
+        "does-not-hold": "does not hold",
+        "depends": "undecided, the interval straddles the bound",
+    }
     if len(settings) == 1:
-        return "depends", "the seed: the interval straddles the bound"
+        return "depends", "on the seed: the interval straddles the bound"
     parts = [
-        f"{words} {_listed([one.name for one in settings if one.verdict == kind])}"
+        f"{words}: {' · '.join(one.name for one in settings if one.verdict == kind)}"
         for kind, words in told.items()
         if kind in kinds
     ]
     return "depends", "; ".join(parts)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits that a reader takes in."""
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
         return text

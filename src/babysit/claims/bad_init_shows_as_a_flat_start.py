@@ -34,9 +34,15 @@ def bad_init_shows_as_a_flat_start(data, *, seeds, quick):
     steps = 300 if quick else 600
     values, marks = {}, []
     for activation, how, tone in (("relu", "he", "blue"), ("tanh", "xavier", "green")):
-        ships = fleet([mlps(rows, seeds, how=one, activation=activation, width=64, depth=3) for one in ("small", how)], seeds, lr=0.02)
+        ships = fleet(
+            [mlps(rows, seeds, how=one, activation=activation, width=64, depth=3) for one in ("small", how)],
+            seeds,
+            lr=0.02,
+        )
         run = ships.train(rows.x, rows.y, steps, every=5)
-        needed = np.array([min(first_below(one / one[0], run.steps, FALLEN), steps) for one in smooth(run.loss, 3).T]).clip(1)
+        needed = np.array(
+            [min(first_below(one / one[0], run.steps, FALLEN), steps) for one in smooth(run.loss, 3).T]
+        ).clip(1)
         bad, good = needed.reshape(2, -1)
         values[activation] = bad / good
         curves = run.loss.T.reshape(2, len(seeds), -1)

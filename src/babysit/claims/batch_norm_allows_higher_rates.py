@@ -40,7 +40,10 @@ def batch_norm_allows_higher_rates(data, *, seeds, quick):
         ships.train(rows.x, rows.y, steps, every=steps)
         scores[norm] = ships.accuracy(rows.x, rows.y).reshape(len(rates), len(seeds))
     trains = {norm: one >= 0.9 * np.median(one, 1).max() for norm, one in scores.items()}
-    highest = {norm: np.array([max((rate for rate, fine in zip(rates, column) if fine), default=rates[0]) for column in one.T]) for norm, one in trains.items()}
+    highest = {
+        norm: np.array([max((rate for rate, fine in zip(rates, column) if fine), default=rates[0]) for column in one.T])
+        for norm, one in trains.items()
+    }
     width = np.log10(rates[1] / rates[0])
     marks = [*spread("plain", rates, scores["none"].T, "bad"), *spread("batch norm", rates, scores["batch"].T, "blue")]
     figure = Panel(

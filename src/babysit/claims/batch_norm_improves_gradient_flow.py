@@ -44,9 +44,17 @@ def batch_norm_improves_gradient_flow(data, *, seeds, quick):
             found[norm] = np.array([[rms(one) for one in signal(net.train(), rows.x, rows.y)[1]] for net in nets])
             if name in tones:
                 label = f"{name.removeprefix('relu, ')}{', BN' if norm == 'batch' else ''}"
-                marks += spread(label, range(1, DEPTH + 1), found[norm], tones[name], style="dash" if norm == "batch" else "line")[1:]
+                marks += spread(
+                    label, range(1, DEPTH + 1), found[norm], tones[name], style="dash" if norm == "batch" else "line"
+                )[1:]
         values[name] = _uneven(found["none"]) / _uneven(found["batch"])
-    figure = Panel("Gradient on what goes into each ReLU", marks, x=Axis("layer, 1 is nearest to the input"), y=Axis("gradient, rms", log=True), note="Dotted: with batch norm.")
+    figure = Panel(
+        "Gradient on what goes into each ReLU",
+        marks,
+        x=Axis("layer, 1 is nearest to the input"),
+        y=Axis("gradient, rms", log=True),
+        note="Dotted: with batch norm.",
+    )
     return Measured(
         values, figure,
         "Batch norm divides by the spread that it finds, so what comes out has std 1 whatever the weights' size, and the gradient on the "

@@ -15,7 +15,9 @@ GAINS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @claim(
-    NORMALIZATION, paper=IOFFE_2015, order=3,
+    NORMALIZATION,
+    paper=IOFFE_2015,
+    order=3,
     criteria={"": Criterion("span of accuracies over the inits, plain - batch norm", low=0.0, points=True)},
 )
 def batch_norm_reduces_dependence_on_init(data, *, seeds, quick):
@@ -35,7 +37,12 @@ def batch_norm_reduces_dependence_on_init(data, *, seeds, quick):
         ships.train(rows.x, rows.y, steps, every=steps)
         scores[norm] = ships.accuracy(rows.val_x, rows.val_y).reshape(len(GAINS), len(seeds))
     marks = [*spread("plain", GAINS, scores["none"].T, "bad"), *spread("batch norm", GAINS, scores["batch"].T, "blue")]
-    figure = Panel("Validation accuracy by the size of the initial weights", marks, x=Axis("initial weights / He's", log=True), y=Axis("validation accuracy", share=True, low=0, high=1.02))
+    figure = Panel(
+        "Validation accuracy by the size of the initial weights",
+        marks,
+        x=Axis("initial weights / He's", log=True),
+        y=Axis("validation accuracy", share=True, low=0, high=1.02),
+    )
     span = {norm: np.ptp(one, axis=0) for norm, one in scores.items()}
     return Measured(
         {"": span["none"] - span["batch"]}, figure,

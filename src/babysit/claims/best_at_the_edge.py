@@ -42,7 +42,10 @@ def best_at_the_edge(data, *, seeds, quick):
         gain.append(found.val[count:].max() - found.val[:count].max())
         shown = shown or (lr, found.val)
     lr, val = shown
-    marks = [Line("narrow", lr[:count], val[:count], "bad", "dots", label=False), Line("wide", lr[count:], val[count:], "blue", "dots", label=False)]
+    marks = [
+        Line("narrow", lr[:count], val[:count], "bad", "dots", label=False),
+        Line("wide", lr[count:], val[count:], "blue", "dots", label=False),
+    ]
     figure = Panel(
         "One search: rates of the narrow range (red), then of the wide one", marks, x=Axis("learning rate", log=True), y=Axis("validation accuracy", share=True, low=0, high=1.02),
         bands=[Band(*NARROW, "the narrow range", "x", "note")],

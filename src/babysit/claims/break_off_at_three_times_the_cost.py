@@ -46,7 +46,10 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
     lr, found, broken = example
     curves = np.where(np.isfinite(found.curves), found.curves / found.first, np.nan)
     marks = [Line("kept", found.steps, curves[:, one], "blue", "faint", label=False) for one in np.flatnonzero(~broken)]
-    marks += [Line("broken off", found.steps, curves[:, one].clip(1e-3, 1e3), "bad", "faint", label=False) for one in np.flatnonzero(broken)]
+    marks += [
+        Line("broken off", found.steps, curves[:, one].clip(1e-3, 1e3), "bad", "faint", label=False)
+        for one in np.flatnonzero(broken)
+    ]
     best = int(found.val.argmax())
     marks.append(Line("the best", found.steps, curves[:, best].clip(1e-3), "green"))
     figure = Panel(

@@ -18,7 +18,10 @@ SOONER = "steps to a training loss of 0.2, as it is / centred"
 
 
 @claim(
-    PREPROCESSING, paper=LECUN_1998, order=2,
+    PREPROCESSING,
+    paper=LECUN_1998,
+    order=2,
+    heavy=True,
     criteria={name: Criterion(SOONER, low=1.0, ratio=True) for name in ("tanh", "relu")},
 )
 def centring_helps(data, *, seeds, quick):
@@ -41,12 +44,19 @@ def centring_helps(data, *, seeds, quick):
             groups = [mlps(rows, pilots, how=how, activation=name, width=50) for _ in rates]
             trial = fleet(groups, pilots, lr=np.repeat(rates, 2)).train(rows.x, rows.y, steps, every=10)
             best = int(np.argmin(_needed(trial).reshape(-1, 2).mean(1)))
-            run = fleet([mlps(rows, seeds, how=how, activation=name, width=50)], seeds, lr=rates[best]).train(rows.x, rows.y, steps, every=10)
+            run = fleet([mlps(rows, seeds, how=how, activation=name, width=50)], seeds, lr=rates[best]).train(
+                rows.x, rows.y, steps, every=10
+            )
             needed[arm] = _needed(run)
             if name == "tanh":
                 marks += spread(arm, run.steps, smooth(run.loss, 5).T, "bad" if arm == "as it is" else "blue")
         values[name] = needed["as it is"] / needed["centred"]
-    figure = Panel("Training loss, tanh, each at its best rate", marks, y=Axis("training loss", log=True), limits=[Limit(LOSS, "0.2", tone="note")])
+    figure = Panel(
+        "Training loss, tanh, each at its best rate",
+        marks,
+        y=Axis("training loss", log=True),
+        limits=[Limit(LOSS, "0.2", tone="note")],
+    )
     return Measured(
         values, figure,
         "A mean far from zero is one direction in which all inputs agree, and the loss is steepest there: the rate must be "

@@ -12,7 +12,7 @@ from ._verdict import Criterion, Measured
 
 
 @claim(
-    SEARCH, paper=BERGSTRA_2012, order=3,
+    SEARCH, paper=BERGSTRA_2012, order=3, heavy=True,
     criteria={
         "few trials": Criterion("test accuracy of the chosen, coarse to fine - one stage, 6 full trainings' worth", low=0.0, points=True),
         "many trials": Criterion("the same with 24 full trainings' worth", low=0.0, points=True),

@@ -40,11 +40,19 @@ def elu_is_robust_to_noise(data, *, seeds, quick):
     for name in ("relu", "leaky_relu", "elu", "tanh"):
         ships = fleet([mlps(rows, seeds, activation=name, width=64)], seeds, lr=0.02)
         ships.train(rows.x, rows.y, steps, every=steps)
-        scores = [np.mean([ships.accuracy(rows.val_x + level * one, rows.val_y) for one in draws], 0) for level in LEVELS]
+        scores = [
+            np.mean([ships.accuracy(rows.val_x + level * one, rows.val_y) for one in draws], 0) for level in LEVELS
+        ]
         losses[name] = scores[0] - np.array(scores)
     tones = {"relu": "orange", "leaky_relu": "purple", "elu": "blue", "tanh": "dim"}
     marks = [mark for name, rows_ in losses.items() for mark in spread(name, LEVELS, rows_.T, tones[name])]
-    figure = Panel("Accuracy lost to noise in the inputs", marks, x=Axis("std of the noise"), y=Axis("accuracy lost", share=True), limits=[Limit(1.0, "judged here", "x", "note")])
+    figure = Panel(
+        "Accuracy lost to noise in the inputs",
+        marks,
+        x=Axis("std of the noise"),
+        y=Axis("accuracy lost", share=True),
+        limits=[Limit(1.0, "judged here", "x", "note")],
+    )
     at = LEVELS.index(1.0)
     return Measured(
         {"against leaky ReLU": losses["leaky_relu"][at] - losses["elu"][at], "against ReLU": losses["relu"][at] - losses["elu"][at]}, figure,

@@ -33,7 +33,12 @@ def elu_outputs_closer_to_zero_mean(data, *, seeds, quick):
         offsets[name] = (before, _offsets(ships, rows.val_x))
     names = [f"{name}, {when}" for name in offsets for when in ("start", "trained")]
     values = [float(np.mean(one)) for pair in offsets.values() for one in pair]
-    figure = Panel("How far hidden outputs lie from zero: |mean| / rms", [Bars(names, values, ["dim", "blue"] * len(offsets))], x=Axis(), height=300)
+    figure = Panel(
+        "How far hidden outputs lie from zero: |mean| / rms",
+        [Bars(names, values, ["dim", "blue"] * len(offsets))],
+        x=Axis(),
+        height=300,
+    )
     ratios = [np.array(elu) / np.array(relu) for elu, relu in zip(offsets["elu"], offsets["relu"])]
     return Measured(
         {"at the start": ratios[0], "after training": ratios[1]}, figure,

@@ -19,7 +19,9 @@ BATCH, WIDTH = 128, 512
 LITTLE = Criterion("time beyond ReLU's / time of the matrix product, forward and backward", high=0.1, share=True)
 
 
-@claim(ACTIVATIONS, paper=KRIZHEVSKY_2012, order=3, timed=True, criteria={"sigmoid": LITTLE, "tanh": LITTLE, "elu": LITTLE})
+@claim(
+    ACTIVATIONS, paper=KRIZHEVSKY_2012, order=3, timed=True, criteria={"sigmoid": LITTLE, "tanh": LITTLE, "elu": LITTLE}
+)
 def exp_costs_little(data, *, seeds, quick):
     """The exponential in sigmoid, tanh and ELU costs little beside the matrix product before it.
 

@@ -46,8 +46,16 @@ def gap_means_overfitting(data, *, seeds, quick):
     ships = fleet([mlps(cut, seeds, width=128) for _ in DECAYS], seeds, lr=0.02, decay=np.repeat(DECAYS, len(seeds)))
     ships.train(cut.x, cut.y, steps, every=steps)
     helped = ships.accuracy(rows.val_x, rows.val_y).reshape(len(DECAYS), -1)
-    marks = [*spread("training", SIZES, np.array(train).T, "train"), *spread("validation", SIZES, np.array(val).T, "val")]
-    figure = Panel("Accuracy by the number of training examples", marks, x=Axis("training examples", log=True), y=Axis("accuracy", share=True))
+    marks = [
+        *spread("training", SIZES, np.array(train).T, "train"),
+        *spread("validation", SIZES, np.array(val).T, "val"),
+    ]
+    figure = Panel(
+        "Accuracy by the number of training examples",
+        marks,
+        x=Axis("training examples", log=True),
+        y=Axis("accuracy", share=True),
+    )
     return Measured(
         {
             "there is a gap": gaps[SIZES.index(100)],

@@ -19,7 +19,9 @@ OFF = Criterion("loss at the start - ln K", low=-0.05, high=0.05)
 
 
 @claim(
-    BABYSITTING, paper=BENGIO_2012, order=1,
+    BABYSITTING,
+    paper=BENGIO_2012,
+    order=1,
     criteria={"the lecture's net": OFF, "He's init": OFF, "PyTorch's init": OFF, "N(0, 1)": OFF},
 )
 def initial_loss_is_ln_k(data, *, seeds, quick):

@@ -7,11 +7,13 @@ import numpy as np
 from ._claim import claim
 from ._lecture import GLOROT_2010, INITIALIZATION
 from ._towers import histograms, towers
-from ._verdict import Criterion, Measured
+from ._verdict import Criterion, Measured, short
 
 
 @claim(
-    INITIALIZATION, paper=GLOROT_2010, order=3,
+    INITIALIZATION,
+    paper=GLOROT_2010,
+    order=3,
     criteria={"": Criterion("saturated outputs, the least of ten layers", low=0.8, share=True)},
 )
 def large_init_saturates(data, *, seeds, quick):
@@ -29,6 +31,6 @@ def large_init_saturates(data, *, seeds, quick):
         {"": [one.saturated.min() for one in found]}, figure,
         "A sum of 500 inputs with weights of std 1 has std 22, far beyond where tanh is flat, so outputs are -1 or 1. Little gradient "
         "gets through a saturated unit; what does is multiplied by weights that are large, so here the gradient isn't small at "
-        f"layer 1 but {grown:.0e} times what it is at layer 10: it comes from the few units that are not saturated, and is all noise.",
+        f"layer 1 but {short(grown)} times what it is at layer 10: it comes from the few units that are not saturated, and is all noise.",
         beside=f"The lecture: almost all neurons completely saturated, std 0.98 in every layer. Here {np.mean([one.std for one in found]):.2f}.",
     )  # fmt: skip

@@ -13,32 +13,34 @@ from ._verdict import Criterion, Measured
 @claim(
     ACTIVATIONS, paper=MAAS_2013, order=8,
     criteria={
-        "none dies": Criterion("leaky units without any gradient after training at a rate too high for ReLU", high=0.001, share=True),
-        "accuracy": Criterion("validation accuracy at that rate, leaky - ReLU", low=0.0, points=True),
+        "none dies": Criterion("leaky units without any gradient, at the highest rate where all stay finite", high=0.001, share=True),
+        "accuracy": Criterion("validation accuracy at a rate too high for ReLU, leaky - ReLU", low=0.0, points=True),
     },
 )  # fmt: skip
 def leaky_relu_does_not_die(data, *, seeds, quick):
     """Leaky ReLU units don't die, and that is worth something where ReLU units do.
 
     The networks of relu-can-die, with slope 0.01 below zero and without; a unit is dead when its derivative is 0 for every
-    training example. The rate is the lowest that is too high for ReLU (training accuracy below 0.9 times the best rate's).
+    training example. A rate is too high for ReLU from where training accuracy is below 0.9 times the best rate's.
 
-    Criterion: less than 0.1 % of the leaky units are dead after training at that rate; and the leaky network's
-    validation accuracy there is more than 0 points above ReLU's.
+    Criterion: less than 0.1 % of the leaky units are dead after training at the highest of the rates at which all leaky
+    networks keep finite weights; and at the lowest rate that is too high for ReLU the leaky network's validation accuracy is
+    more than 0 points above ReLU's (one that exploded counts by what it gives).
     """
     rows = data.rows()
     steps = 150 if quick else 500
     relu, leaky = (dying(rows, seeds, name, steps) for name in ("relu", "leaky_relu"))
-    at = relu.too_high
+    at, finite = relu.too_high, leaky.highest_finite
     marks = [*spread("relu", RATES, relu.shares.T, "bad"), *spread("leaky", RATES, leaky.shares.T, "blue")]
     figure = Panel(
         "Dead units after training", marks, x=Axis("learning rate", log=True), y=Axis("dead units", share=True, low=-0.02, high=1),
-        limits=[Limit(RATES[at], "too high for ReLU", "x")],
+        limits=[Limit(RATES[at], "too high for ReLU", "x"), Limit(RATES[finite], "leaky stays finite", "x", "blue")],
     )  # fmt: skip
     return Measured(
-        {"none dies": leaky.shares[at], "accuracy": leaky.val[at] - relu.val[at]}, figure,
+        {"none dies": leaky.shares[finite], "accuracy": leaky.val[at] - relu.val[at]}, figure,
         "Below zero the slope is 0.01 and not 0, so that some gradient always reaches the weights and a unit that was thrown "
         f"far off can come back. At lr = {RATES[at]:g}, where {relu.shares[at].mean():.0%} of the ReLU units are dead, "
-        f"validation accuracy is {leaky.val[at].mean():.1%} with the leak and {relu.val[at].mean():.1%} without: never dying "
-        "is not yet learning well at a rate that throws weights about.",
+        f"validation accuracy is {leaky.val[at].mean():.1%} with the leak and {relu.val[at].mean():.1%} without. "
+        "Dead units also work as a fuse: at still higher rates a ReLU network goes dark, where a leaky one, that lets everything "
+        "through, explodes.",
     )  # fmt: skip

@@ -16,7 +16,9 @@ BETTER = "expected best validation accuracy of {} trials, logarithmic - linear"
 
 
 @claim(
-    SEARCH, paper=BERGSTRA_2012, order=2,
+    SEARCH,
+    paper=BERGSTRA_2012,
+    order=2,
     criteria={f"{one} trials": Criterion(BETTER.format(one), low=0.0, points=True) for one in (3, 10)},
 )
 def log_space_beats_linear(data, *, seeds, quick):
@@ -38,7 +40,9 @@ def log_space_beats_linear(data, *, seeds, quick):
             curves[name].append([best_of(found.val, size) for size in sizes])
     log, linear = np.array(curves["logarithmic"]), np.array(curves["linear"])
     marks = [*spread("logarithmic", sizes, log, "blue"), *spread("linear", sizes, linear, "bad")]
-    figure = Panel("Expected best of so many trials", marks, x=Axis("trials", log=True), y=Axis("validation accuracy", share=True))
+    figure = Panel(
+        "Expected best of so many trials", marks, x=Axis("trials", log=True), y=Axis("validation accuracy", share=True)
+    )
     return Measured(
         {f"{one} trials": (log - linear)[:, sizes.index(one)] for one in (3, 10)}, figure,
         "A rate acts by its factor: from 1e-3 to 1e-2 is as far as from 1 to 10. Drawn evenly in value nine of ten rates lie in the highest "

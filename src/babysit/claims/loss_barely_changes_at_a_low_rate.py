@@ -38,7 +38,11 @@ def loss_barely_changes_at_a_low_rate(data, *, seeds, quick):
         scores.append(ships.accuracy(rows.x, rows.y))
     loss, score = np.array(losses), np.array(scores)
     at = np.arange(11)
-    marks = [*spread("loss / first", at, (loss / loss[0]).T, "blue"), *spread("accuracy", at, score.T, "orange"), Line("chance", at, np.full(11, 1 / rows.classes), "dim", "dash")]
+    marks = [
+        *spread("loss / first", at, (loss / loss[0]).T, "blue"),
+        *spread("accuracy", at, score.T, "orange"),
+        Line("chance", at, np.full(11, 1 / rows.classes), "dim", "dash"),
+    ]
     figure = Panel("Ten epochs at lr = 1e-6", marks, x=Axis("epoch"), y=Axis("share", low=0, high=1.05, share=True))
     return Measured(
         {"the loss stands still": 1 - loss[-1] / loss[0], "accuracy rises": score[-1] - score[0]}, figure,

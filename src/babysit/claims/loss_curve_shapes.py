@@ -42,7 +42,11 @@ def loss_curve_shapes(data, *, seeds, quick):
     trial.train(rows.x, rows.y, steps, every=steps)
     ends = np.nan_to_num(trial.loss(rows.x, rows.y), nan=1e9, posinf=1e9).reshape(-1, 2)
     good = rates[int(np.exp(np.log(ends + 1e-12).mean(1)).argmin())]
-    ships = fleet([mlps(rows, seeds, width=50) for _ in FACTORS], seeds, lr=np.repeat([good * one for one in FACTORS.values()], len(seeds)))
+    ships = fleet(
+        [mlps(rows, seeds, width=50) for _ in FACTORS],
+        seeds,
+        lr=np.repeat([good * one for one in FACTORS.values()], len(seeds)),
+    )
     run = ships.train(rows.x, rows.y, steps, every=every)
     last = np.nan_to_num(ships.loss(rows.x, rows.y), nan=1e9, posinf=1e9).clip(1e-9, 1e9).reshape(len(FACTORS), -1)
     loss = np.nan_to_num(run.loss, nan=1e9, posinf=1e9).clip(1e-9, 1e9)
@@ -50,8 +54,14 @@ def loss_curve_shapes(data, *, seeds, quick):
     end = dict(zip(FACTORS, last))
     at = int(np.searchsorted(run.steps, steps * 0.04))
     tones = {"very high": "bad", "high": "orange", "good": "green", "low": "blue"}
-    marks = [mark for name, one in by.items() for mark in spread(name, run.steps, smooth(one.T, 3).T.clip(1e-4, 30), tones[name])]
-    figure = Panel("Training loss by the rate", marks, y=Axis("training loss", log=True, high=30), note=f"Good is lr = {good:.3g}.")
+    marks = [
+        mark
+        for name, one in by.items()
+        for mark in spread(name, run.steps, smooth(one.T, 3).T.clip(1e-4, 30), tones[name])
+    ]
+    figure = Panel(
+        "Training loss by the rate", marks, y=Axis("training loss", log=True, high=30), note=f"Good is lr = {good:.3g}."
+    )
     return Measured(
         {
             "very high rises": end["very high"] / by["very high"][:, 0],

@@ -38,7 +38,9 @@ def maxout_doubles_parameters(data, *, seeds, quick):
     ratio = []
     for width in WIDTHS:
         wanted = _size(mlp(rows.shape, rows.classes, width=width, activation="maxout"))
-        match = min(range(width, 2 * width + 9), key=lambda one: abs(_size(mlp(rows.shape, rows.classes, width=one)) - wanted))
+        match = min(
+            range(width, 2 * width + 9), key=lambda one: abs(_size(mlp(rows.shape, rows.classes, width=one)) - wanted)
+        )
         for name, units in (("maxout", width), ("relu", match)):
             nets = mlps(rows, seeds, activation=name, width=units)
             ships = fleet([nets], seeds, lr=0.02)
@@ -47,7 +49,10 @@ def maxout_doubles_parameters(data, *, seeds, quick):
             sizes[name].append(_size(nets[0]))
         two, one = (mlp(rows.shape, rows.classes, width=width, activation=name) for name in ("maxout", "relu"))
         ratio.append((_size(two) - _size(two[-1])) / (_size(one) - _size(one[-1])))
-    marks = [*spread("maxout", sizes["maxout"], np.array(scores["maxout"]).T, "purple"), *spread("relu", sizes["relu"], np.array(scores["relu"]).T, "blue")]
+    marks = [
+        *spread("maxout", sizes["maxout"], np.array(scores["maxout"]).T, "purple"),
+        *spread("relu", sizes["relu"], np.array(scores["relu"]).T, "blue"),
+    ]
     at = WIDTHS.index(8)
     figure = Panel(
         "Validation accuracy by the number of parameters", marks, x=Axis("parameters", log=True), y=Axis("validation accuracy", share=True),
@@ -56,7 +61,7 @@ def maxout_doubles_parameters(data, *, seeds, quick):
     return Measured(
         {"hidden layers": [ratio[at]] * len(seeds), "worth it": scores["maxout"][at] - scores["relu"][at]}, figure,
         "Each piece of a maxout unit has weights and a bias of its own, so two pieces are twice the parameters, before any "
-        "gain in width. Whether they are better spent on pieces than on more ReLU units is another question, answered above.",
+        "gain in width. Whether they are better spent on pieces than on more ReLU units is the second question here.",
     )  # fmt: skip
 
 

@@ -46,7 +46,11 @@ def maxout_generalizes_relu(data, *, seeds, quick):
     x = np.linspace(-3, 3, 61)
     pieces = {"ReLU": np.maximum(x, 0), "|x|": np.abs(x), "leaky": np.maximum(x, 0.01 * x)}
     learned = np.max([-0.8 * x - 1.2, -0.2 * x - 0.3, 0.5 * x - 0.3, 1.1 * x - 1.2], 0)
-    marks = [Line("a maxout of 4", x, learned, "purple"), Line("|x|", x, pieces["|x|"], "orange"), Line("ReLU", x, pieces["ReLU"], "blue")]
+    marks = [
+        Line("a maxout of 4", x, learned, "purple"),
+        Line("|x|", x, pieces["|x|"], "orange"),
+        Line("ReLU", x, pieces["ReLU"], "blue"),
+    ]
     figure = Panel("What the largest of linear pieces can be", marks, x=Axis("input"), y=Axis("output"))
     return Measured(
         found, figure,

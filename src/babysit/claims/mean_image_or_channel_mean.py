@@ -13,7 +13,7 @@ from ._verdict import Criterion, Measured
 
 
 @claim(
-    PREPROCESSING, paper=SIMONYAN_2014, order=4,
+    PREPROCESSING, paper=SIMONYAN_2014, order=4, heavy=True,
     criteria={
         "either": Criterion("validation accuracy, mean image - channel means", low=-0.03, high=0.03, points=True),
         "better than none": Criterion("validation accuracy, channel means - no centring", low=0.0, points=True),
@@ -31,7 +31,12 @@ def mean_image_or_channel_mean(data, *, seeds, quick):
     steps = 120 if quick else 300
     scores = {name: _score(_prepared(images, name), seeds, steps) for name in ("mean-image", "channel-mean", "none")}
     means = [float(one.mean()) for one in scores.values()]
-    figure = Panel("Validation accuracy after the same training", [Bars(list(scores), means, ["blue", "blue", "bad"], share=True)], x=Axis(), height=200)
+    figure = Panel(
+        "Validation accuracy after the same training",
+        [Bars(list(scores), means, ["blue", "blue", "bad"], share=True)],
+        x=Axis(),
+        height=200,
+    )
     return Measured(
         {"either": scores["mean-image"] - scores["channel-mean"], "better than none": scores["channel-mean"] - scores["none"]}, figure,
         "A convolution sees every place with the same weights, so what it needs is that inputs lie around zero; where in the image "

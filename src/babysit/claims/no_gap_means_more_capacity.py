@@ -37,8 +37,16 @@ def no_gap_means_more_capacity(data, *, seeds, quick):
         ships.train(rows.x, rows.y, steps, every=steps)
         train.append(ships.accuracy(rows.x, rows.y))
         val.append(ships.accuracy(rows.val_x, rows.val_y))
-    marks = [*spread("training", WIDTHS, np.array(train).T, "train"), *spread("validation", WIDTHS, np.array(val).T, "val")]
-    figure = Panel("Accuracy by the network's width", marks, x=Axis("units in each layer", log=True), y=Axis("accuracy", share=True, high=1.02))
+    marks = [
+        *spread("training", WIDTHS, np.array(train).T, "train"),
+        *spread("validation", WIDTHS, np.array(val).T, "val"),
+    ]
+    figure = Panel(
+        "Accuracy by the network's width",
+        marks,
+        x=Axis("units in each layer", log=True),
+        y=Axis("accuracy", share=True, high=1.02),
+    )
     three = WIDTHS.index(3)
     return Measured(
         {"no gap": train[three] - val[three], "more capacity helps": val[-1] - val[three]}, figure,

@@ -18,7 +18,9 @@ LOSS = 0.3
 
 
 @claim(
-    PREPROCESSING, paper=LECUN_1998, order=3,
+    PREPROCESSING,
+    paper=LECUN_1998,
+    order=3,
     criteria={"": Criterion("change of the loss when weights change by 5 %, raw / normalized", low=1.0, ratio=True)},
 )
 def normalizing_tames_sensitivity(data, *, seeds, quick):

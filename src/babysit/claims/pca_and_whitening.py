@@ -25,7 +25,7 @@ def pca_and_whitening(data, *, seeds, quick):
     """PCA decorrelates the data, whitening gives every direction the same variance, and a quarter of the directions is nearly all.
 
     The package's own layers, fitted on half of the training examples, another half each seed. The figure shows the mean,
-    the first eigenvectors, and examples drawn again from 4, 16 and a quarter of the components, from the images where
+    the first eigenvectors, and examples drawn again from 1/32 to half of the components, from the images where
     the examples are images.
 
     Criterion: no two components correlate more than 0.01; variances of whitened directions are within 0.05 of 1; and more than
@@ -44,7 +44,12 @@ def pca_and_whitening(data, *, seeds, quick):
         values["compact"].append(float(variance[: max(1, len(variance) // 4)].sum() / variance.sum()))
     raw = data.raw()
     raw = raw if len(raw.shape) == 3 and raw.shape[1] * raw.shape[2] * raw.shape[0] <= 3072 else data.pixels()
-    figure = Panel("The mean, eigenvectors, and reconstructions", [Images(_pictures(raw.x[: 400 if quick else 2000]))], x=Axis(), height=250)
+    figure = Panel(
+        "The mean, eigenvectors, and reconstructions",
+        [Images(_pictures(raw.x[: 400 if quick else 2000]))],
+        x=Axis(),
+        height=250,
+    )
     return Measured(
         values, figure,
         "The eigenvectors of the covariance are directions along which the data vary independently, sorted by how much. Neighbouring "
@@ -58,7 +63,7 @@ def _pictures(x):
     full = PCA().fit(x)
     back = full.back.reshape(-1, *x.shape[1:])
     pictures = [("mean", _unit(x.mean(0)))] + [(f"eigenvector {k + 1}", _unit(back[k])) for k in (0, 1, 2, 3, 4)]
-    counts = [one for one in (4, 16, features // 4) if one < features]
+    counts = [max(1, features // part) for part in (32, 16, 8, 4, 2)]
     code = full(x[:3])
     for index in range(3):
         pictures.append(("an example", _scaled(x[index], x)))

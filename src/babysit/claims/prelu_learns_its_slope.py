@@ -14,7 +14,9 @@ from ._verdict import Criterion, Measured
 
 
 @claim(
-    ACTIVATIONS, paper=HE_2015, order=9,
+    ACTIVATIONS,
+    paper=HE_2015,
+    order=9,
     criteria={"": Criterion("|slope - 0.25| after training, mean of the layers", low=0.02)},
 )
 def prelu_learns_its_slope(data, *, seeds, quick):
@@ -28,12 +30,24 @@ def prelu_learns_its_slope(data, *, seeds, quick):
     steps = 150 if quick else 600
     ships = fleet([mlps(rows, seeds, activation="prelu", width=64, depth=3)], seeds, lr=0.03)
     names = [name for name, one in ships.parameters.items() if one.dim() == 2 and one.shape[1] == 1]
-    run = ships.train(rows.x, rows.y, steps, every=10, see=lambda one: torch.stack([one.parameters[name].detach()[:, 0].clone() for name in names]).numpy())
+    run = ships.train(
+        rows.x,
+        rows.y,
+        steps,
+        every=10,
+        see=lambda one: torch.stack([one.parameters[name].detach()[:, 0].clone() for name in names]).numpy(),
+    )
     slopes = np.stack(run.seen)  # (T, layers, seeds)
     at = np.linspace(0, steps, len(slopes))
     tones = ("blue", "green", "purple")
-    marks = [mark for layer in range(len(names)) for mark in spread(f"layer {layer + 1}", at, slopes[:, layer].T, tones[layer])]
-    figure = Panel("The slopes below zero while training", marks, y=Axis("slope"), limits=[Limit(0.25, "the start", tone="note")])
+    marks = [
+        mark
+        for layer in range(len(names))
+        for mark in spread(f"layer {layer + 1}", at, slopes[:, layer].T, tones[layer])
+    ]
+    figure = Panel(
+        "The slopes below zero while training", marks, y=Axis("slope"), limits=[Limit(0.25, "the start", tone="note")]
+    )
     ends = slopes[-1].mean(1)
     return Measured(
         {"": np.abs(slopes[-1] - 0.25).mean(0)}, figure,

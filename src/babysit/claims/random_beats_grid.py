@@ -41,10 +41,15 @@ def random_beats_grid(data, *, seeds, quick):
         lr, decay = np.repeat(grid(LR, SIDE), SIDE), np.tile(grid(WEAK, SIDE), SIDE)
         count = SIDE * SIDE * (1 if quick else 3)
         many, weak = log_uniform(draw, LR, count), log_uniform(draw, WEAK, count)
-        found = trained(rows, np.concatenate([lr, many]), np.concatenate([decay, weak]), [seed] * (SIDE * SIDE + count), steps)
+        found = trained(
+            rows, np.concatenate([lr, many]), np.concatenate([decay, weak]), [seed] * (SIDE * SIDE + count), steps
+        )
         real.append(best_of(found.val[SIDE * SIDE :], SIDE * SIDE) - found.val[: SIDE * SIDE].max())
         if cells is None:
-            cells, points = (lr, found.val[: SIDE * SIDE]), (many[: SIDE * SIDE], found.val[SIDE * SIDE : 2 * SIDE * SIDE])
+            cells, points = (
+                (lr, found.val[: SIDE * SIDE]),
+                (many[: SIDE * SIDE], found.val[SIDE * SIDE : 2 * SIDE * SIDE]),
+            )
     order = np.argsort(np.concatenate([cells[0], points[0]]))
     x, y = np.concatenate([cells[0], points[0]])[order], np.concatenate([cells[1], points[1]])[order]
     marks = [

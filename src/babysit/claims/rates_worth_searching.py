@@ -14,11 +14,14 @@ from ._panels import spread
 from ._verdict import Criterion, Measured
 
 RATES = tuple(float(one) for one in 10 ** np.arange(-6, 1.01, 0.5))
-BEST = Criterion("the best rate", low=1e-5, high=1e-3, ratio=True)
+BEST = Criterion("the best rate", low=1e-5, high=1e-3, ratio=True, times=False)
 
 
 @claim(
-    BABYSITTING, paper=SMITH_2017, order=6,
+    BABYSITTING,
+    paper=SMITH_2017,
+    order=6,
+    heavy=True,
     criteria={"the lecture's net": BEST, "standardized, Adam": BEST, "standardized, SGD": BEST},
 )
 def rates_worth_searching(data, *, seeds, quick):
@@ -33,11 +36,20 @@ def rates_worth_searching(data, *, seeds, quick):
     steps = 60 if quick else 200
     rates = RATES[::2] if quick else RATES
     values, marks = {}, []
-    for name, tone in (("the lecture's net", "orange"), ("standardized, Adam", "purple"), ("standardized, SGD", "blue")):
+    for name, tone in (
+        ("the lecture's net", "orange"),
+        ("standardized, Adam", "purple"),
+        ("standardized, SGD", "blue"),
+    ):
         own = lecture if name == "the lecture's net" else rows
         groups = [networks(own, seeds) if own is lecture else mlps(own, seeds, width=50) for _ in rates]
         lanes = [seed for _ in rates for seed in seeds]
-        ships = Fleet([net for group in groups for net in group], seeds=lanes, lr=np.repeat(rates, len(seeds)), optimizer="adam" if "Adam" in name else "sgd")
+        ships = Fleet(
+            [net for group in groups for net in group],
+            seeds=lanes,
+            lr=np.repeat(rates, len(seeds)),
+            optimizer="adam" if "Adam" in name else "sgd",
+        )
         ships.train(own.x, own.y, steps, batch=32, every=steps)
         loss = np.nan_to_num(ships.loss(own.val_x, own.val_y), nan=1e9, posinf=1e9).reshape(len(rates), len(seeds))
         values[name] = [rates[one] for one in loss.argmin(0)]

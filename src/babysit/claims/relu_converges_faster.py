@@ -18,7 +18,7 @@ FASTER = "steps to 25 % training error, {} / ReLU"
 
 
 @claim(
-    ACTIVATIONS, paper=KRIZHEVSKY_2012, order=5,
+    ACTIVATIONS, paper=KRIZHEVSKY_2012, order=5, heavy=True,
     criteria={
         "faster than tanh": Criterion(FASTER.format("tanh"), low=1.0, ratio=True),
         "6 x tanh": Criterion(FASTER.format("tanh"), low=6.0, ratio=True),
@@ -46,7 +46,12 @@ def relu_converges_faster(data, *, seeds, quick):
         needed[name] = _needed(at, curves[name])
     tones = {"relu": "blue", "tanh": "orange", "sigmoid": "bad"}
     marks = [mark for name, rows in curves.items() for mark in spread(name, at, rows, tones[name])]
-    figure = Panel("Training error, each at its best rate", marks, y=Axis("training error", share=True, low=0, high=1), limits=[Limit(ERROR, "25 %")])
+    figure = Panel(
+        "Training error, each at its best rate",
+        marks,
+        y=Axis("training error", share=True, low=0, high=1),
+        limits=[Limit(ERROR, "25 %")],
+    )
     ratios = {name: np.array(needed[name]) / np.array(needed["relu"]) for name in ("tanh", "sigmoid")}
     told = ", ".join(f"{name} {lr:g}" for name, lr in chosen.items())
     return Measured(

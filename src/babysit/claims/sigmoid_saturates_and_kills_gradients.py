@@ -35,14 +35,22 @@ def sigmoid_saturates_and_kills_gradients(data, *, seeds, quick):
     rows = data.rows().first(300 if quick else 1000)
     arms = {"sigmoid": ("sigmoid", "xavier"), "tanh": ("tanh", "xavier"), "relu": ("relu", "he")}
     curves = {
-        name: [_profile(net, rows) for net in mlps(rows, seeds, how=how, activation=activation, width=WIDTH, depth=DEPTH)]
+        name: [
+            _profile(net, rows) for net in mlps(rows, seeds, how=how, activation=activation, width=WIDTH, depth=DEPTH)
+        ]
         for name, (activation, how) in arms.items()
     }
     ratios = [one[0] / one[-1] for one in curves["sigmoid"]]
-    through = [_through(net, rows) for net in mlps(rows, seeds, how="large", activation="sigmoid", width=WIDTH, depth=DEPTH)]
+    through = [
+        _through(net, rows) for net in mlps(rows, seeds, how="large", activation="sigmoid", width=WIDTH, depth=DEPTH)
+    ]
     at = range(1, DEPTH + 1)
     tones = {"sigmoid": "bad", "tanh": "orange", "relu": "blue"}
-    marks = [mark for name, rows_ in curves.items() for mark in spread(name, at, [[g / one[-1] for g in one] for one in rows_], tones[name])]
+    marks = [
+        mark
+        for name, rows_ in curves.items()
+        for mark in spread(name, at, [[g / one[-1] for g in one] for one in rows_], tones[name])
+    ]
     figure = Panel(
         "Gradient on its way back, against the last layer's", marks, x=Axis("layer, 1 is nearest to the input"),
         y=Axis("gradient, rms / last layer's", log=True), limits=[Limit(FAIR, "the bar: 0.01 at layer 1")],

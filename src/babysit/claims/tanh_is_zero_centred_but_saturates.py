@@ -40,7 +40,8 @@ def tanh_is_zero_centred_but_saturates(data, *, seeds, quick):
             shares[index].append(last.saturated)
             if scale == 1.0:
                 centred.append(abs(last.mean) / last.std)
-    sigmoid = [[depth_profile(net, rows.x)[-1] for net in mlps(rows, [seed], how="xavier", activation="sigmoid", width=100, depth=3)][0] for seed in seeds]
+    others = [mlps(rows, [seed], how="xavier", activation="sigmoid", width=100, depth=3)[0] for seed in seeds]
+    sigmoid = [depth_profile(net, rows.x)[-1] for net in others]
     figure = Panel(
         "Saturated tanh units of the third layer, by the size of the weights", spread("saturated", SCALES, shares, "bad"),
         x=Axis("weights, in units of Xavier's", log=True), y=Axis("saturated", share=True, low=0, high=1), limits=[Limit(0.5, "the bar, at 4 ×")],

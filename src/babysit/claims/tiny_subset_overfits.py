@@ -38,12 +38,22 @@ def tiny_subset_overfits(data, *, seeds, quick):
         for seed in seeds:
             chosen = torch.randperm(len(rows.y), generator=generator(seed))[:COUNT]
             xs.append(rows.x[chosen])
-            ys.append(rows.y[chosen] if name == "true labels" else torch.randint(rows.classes, (COUNT,), generator=generator(seed + 9)))
+            ys.append(
+                rows.y[chosen]
+                if name == "true labels"
+                else torch.randint(rows.classes, (COUNT,), generator=generator(seed + 9))
+            )
         ships = Fleet(networks(rows, seeds), seeds=seeds, lr=1e-3, momentum=0.0)
         run = ships.train(torch.stack(xs), torch.stack(ys), 200, batch=COUNT, every=1)
         values[name] = np.nan_to_num(run.loss[-1], nan=np.inf)
         marks += spread(name, run.steps, np.maximum(run.loss, 1e-6).T, "blue" if name == "true labels" else "orange")
-    figure = Panel("Loss on twenty examples", marks, x=Axis("passes"), y=Axis("training loss", log=True), limits=[Limit(0.01, "the bar")])
+    figure = Panel(
+        "Loss on twenty examples",
+        marks,
+        x=Axis("passes"),
+        y=Axis("training loss", log=True),
+        limits=[Limit(0.01, "the bar")],
+    )
     return Measured(
         values, figure,
         "A network with thousands of weights can hold twenty examples by heart, so if it doesn't, something between loss, gradient and step "

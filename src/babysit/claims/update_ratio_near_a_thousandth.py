@@ -13,7 +13,13 @@ from ._panels import spread
 from ._verdict import Criterion, Measured
 
 RATES = tuple(float(one) for one in 10 ** np.arange(-4, 1.01, 0.25))
-NEAR = Criterion("rms(update) / rms(weights) at the best rate, median over layers and the whole training", low=3e-4, high=3e-3, ratio=True)
+NEAR = Criterion(
+    "rms(update) / rms(weights) at the best rate, median over layers and the whole training",
+    low=3e-4,
+    high=3e-3,
+    ratio=True,
+    times=False,
+)
 
 
 @claim(MONITORING, paper=BOTTOU_2012, order=5, criteria={"SGD": NEAR, "SGD, momentum 0.9": NEAR, "Adam": NEAR})
@@ -31,7 +37,13 @@ def update_ratio_near_a_thousandth(data, *, seeds, quick):
     values, marks = {}, []
     arms = {"SGD": ("sgd", 0.0, "blue"), "SGD, momentum 0.9": ("sgd", 0.9, "orange"), "Adam": ("adam", 0.9, "purple")}
     for name, (kind, momentum, tone) in arms.items():
-        ships = fleet([mlps(rows, seeds, width=64) for _ in rates], seeds, lr=np.repeat(rates, len(seeds)), momentum=momentum, optimizer=kind)
+        ships = fleet(
+            [mlps(rows, seeds, width=64) for _ in rates],
+            seeds,
+            lr=np.repeat(rates, len(seeds)),
+            momentum=momentum,
+            optimizer=kind,
+        )
         ratios = []
         for _ in range(20):
             ships.train(rows.x, rows.y, steps // 20 - 1, every=steps)

@@ -16,7 +16,7 @@ RATES = (0.003, 0.01, 0.03, 0.1)
 
 
 @claim(
-    ACTIVATIONS, paper=CLEVERT_2015, order=14,
+    ACTIVATIONS, paper=CLEVERT_2015, order=14, heavy=True,
     criteria={
         "ReLU over sigmoid": Criterion("validation accuracy, ReLU - sigmoid", low=0.0, points=True),
         "ReLU over tanh": Criterion("validation accuracy, ReLU - tanh", low=0.0, points=True),

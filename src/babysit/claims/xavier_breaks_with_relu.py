@@ -12,7 +12,9 @@ from ._verdict import Criterion, Measured
 
 
 @claim(
-    INITIALIZATION, paper=HE_2015, order=5,
+    INITIALIZATION,
+    paper=HE_2015,
+    order=5,
     criteria={"": Criterion("std of the outputs, layer 10 / layer 1", high=0.1, ratio=True)},
 )
 def xavier_breaks_with_relu(data, *, seeds, quick):
@@ -24,7 +26,9 @@ def xavier_breaks_with_relu(data, *, seeds, quick):
     """
     found = towers("relu", "xavier", seeds, quick=quick)
     beside = [("tanh", towers("tanh", "xavier", seeds[:2], quick=quick), "green")]
-    figure = through_depth("Through ten ReLU layers, Xavier's weights", found, beside).edit(limits=[Limit(0.1, "the bar")])
+    figure = through_depth("Through ten ReLU layers, Xavier's weights", found, beside).edit(
+        limits=[Limit(0.1, "the bar")]
+    )
     factor = float(np.mean([(one.std[-1] / one.std[0]) ** (2 / 9) for one in found]))
     return Measured(
         {"": [one.std[-1] / one.std[0] for one in found]}, figure,

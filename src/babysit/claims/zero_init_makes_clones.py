@@ -34,7 +34,10 @@ def zero_init_makes_clones(data, *, seeds, quick):
     """
     rows = data.rows()
     steps = 150 if quick else 400
-    arms = {name: mlps(rows, seeds, how="xavier", activation="tanh", width=WIDTH) for name in ("all zero", "all 0.05", "random")}
+    arms = {
+        name: mlps(rows, seeds, how="xavier", activation="tanh", width=WIDTH)
+        for name in ("all zero", "all 0.05", "random")
+    }
     for name, value in (("all zero", 0.0), ("all 0.05", 0.05)):
         for net in arms[name]:
             for one in net.modules():
