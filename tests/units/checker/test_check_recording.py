@@ -114,11 +114,13 @@ def test_recording_changes_nothing():
     batches = classes()
     plain, watched = net(), net()
     loop(plain, by_module, batches)()
+    apply = vars(torch.autograd.Function)["apply"]
     record(loop(watched, by_module, batches))
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), watched.parameters(), strict=True))
     assert nn.Module.__call__ is nn.Module._wrapped_call_impl
     assert torch.Tensor.backward.__module__ == "torch._tensor"
     assert F.cross_entropy is cross_entropy
+    assert vars(torch.autograd.Function)["apply"] is apply
 
 
 def test_copies_are_as_before_the_first_step_and_each_is_its_own():

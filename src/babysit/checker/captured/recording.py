@@ -22,7 +22,7 @@ from torch.utils import _pytree as pytree
 
 from ...hosts.edits.stage import CRITERIA, Stage
 from ..attempt import Enough
-from .step import Body, Criterion, Entry, Ref, Step, copied, criterion
+from .step import Criterion, Entry, Ref, Step, copied, criterion
 from .subject import OwnFunction, Seen, Subject, hashes
 
 ENOUGH_EXAMPLES = 512
@@ -63,7 +63,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         stage = self._undo.enter_context(Stage())
         stage.replace(nn.Module, "__call__", self._calling)
-        stage.replace(torch.autograd.Function, "apply", self._applying)
+        self._replace_apply()
         stage.replace(Tensor, "backward", self._backing)
         self._undo.callback(register_optimizer_step_pre_hook(self._stepping).remove)
         self._undo.callback(register_optimizer_step_post_hook(self._stepped).remove)
@@ -97,6 +97,12 @@ class Recorder:
             return made
 
         return call
+
+    def _replace_apply(self) -> None:
+        """`apply` is a class method: what stands in the class is put back, not what is bound to it."""
+        original = vars(torch.autograd.Function)["apply"]
+        torch.autograd.Function.apply = self._applying(original)  # type: ignore[method-assign]
+        self._undo.callback(setattr, torch.autograd.Function, "apply", original)
 
     def _applying(self, original: Any) -> Any:
         recorder, function = self, original.__func__
