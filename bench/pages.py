@@ -8,6 +8,7 @@ Needs Chromium. Every number is a median over several openings in one process; t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -262,10 +263,11 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--repeats", type=int, default=3, help="openings; 3 by default")
     parser.add_argument("--json")
     chosen = parser.parse_args()
-    result: dict = {}
-    pages(result, 50, 2_000 if chosen.quick else 20_000, 1 if chosen.quick else 3)
+    result: dict = {"load": os.getloadavg()[0]}
+    pages(result, 50, 2_000 if chosen.quick else 20_000, 1 if chosen.quick else chosen.repeats)
     server_cost(result, 5 if chosen.quick else 20)
     slowed(result, 3 if chosen.quick else 7)
     many_runs(result)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from .shown import Shown
+
 Severity = Literal["info", "warning", "error"]
 Stage = Literal["symptom", "suspect", "confirmed"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
@@ -41,7 +43,7 @@ class Remedy:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Shown):
     """Something wrong.
 
     Attributes:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .finding import Finding
+from .shown import Shown
 
 Key = tuple[str, str]
 """(what, where): "update.ratio" of "layers.3.weight"; where is "" for a reading of the whole run."""
@@ -84,7 +85,7 @@ class _Column:
         return Series(np.array(self.steps, np.int64), np.array(self.values, np.float64))
 
 
-class Run:
+class Run(Shown):
     """The record of one training: facts that don't change, readings, events, findings.
 
     Rules read it; nothing in it needs torch.

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from .finding import Finding
+from .shown import Shown
 
 State = Literal["running", "complete", "dropped", "broken", "failed"]
 
@@ -81,7 +82,7 @@ class Widening:
 
 
 @dataclass
-class Study:
+class Study(Shown):
     """Many trials over one space, in stages, coarse to fine.
 
     Attributes:

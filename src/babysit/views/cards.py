@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,8 @@ def told(verdict: Any, run: Run) -> str:
     """Changes when the verdict has: what a page compares to know whether to ask for it again."""
     findings = list(getattr(verdict, "findings", None) or run.findings)
     ended = "ended" if run.events_of("end") else ""
-    return " ".join(
-        [str(getattr(verdict, "status", "")), ended, *(f"{one.id}/{one.where}/{one.stage}" for one in findings)]
-    )
+    words = [str(getattr(verdict, "status", "")), ended, *((one.id, one.where, one.stage) for one in findings)]
+    return f"{zlib.crc32(repr(words).encode('utf-8', 'replace')):08x}"
 
 
 def run_name(run: Run) -> str:
