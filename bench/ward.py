@@ -204,7 +204,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = options.parse_args(words)
     keep = chosen.keep.resolve() if chosen.keep else None
     if chosen.again:
-        print(report([again(case, chosen.again) for case in cases(chosen.ward, chosen.half, chosen.only)]))
+        found = [one for one in cases(chosen.ward, chosen.half, chosen.only) if (chosen.again / one.name).exists()]
+        print(report([again(case, chosen.again) for case in found]))
         return 0
     import torch
 

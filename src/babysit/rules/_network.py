@@ -184,3 +184,14 @@ def update_ratios(run: Run) -> dict[str, float]:
 def _update_ratios(run: Run) -> dict[str, float]:
     places = (where for where in run.places("update.ratio") if is_matrix(run, where))
     return {where: value for where, value in recent(run, "update.ratio", 20, places).items() if value > 0}
+
+
+def epoch_length(run: Run) -> int | None:
+    """Steps in a pass over the training data: known from the loader, else from how often validation comes."""
+    length = (run.fact("epochs") or {}).get("length")
+    if length:
+        return int(length)
+    apart = np.diff([0, *sorted({event.step for event in run.events_of("val")})])
+    if len(apart) >= 3 and float(np.median(apart)) >= 5 and float(np.ptp(apart[:-1])) <= 1:
+        return int(np.median(apart))
+    return None

@@ -12,7 +12,7 @@ from ._remedies import MATCH_SHAPES
 
 
 @rule(
-    "output.broadcast", "output.numel_ratio", "fact:criteria", "event:warning", family="loss",
+    "output.broadcast", "output.numel_ratio", "fact:criteria", "fact:loops", "event:warning", family="loss",
     explains=(*NOT_LEARNING, "overfitting", "rank-collapse", "vanishing-gradients"),
 )  # fmt: skip
 def loss_broadcasts(run: Run) -> Iterator[Finding]:

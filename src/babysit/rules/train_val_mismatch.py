@@ -57,16 +57,17 @@ def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> 
         shifted = off > max(shift, 5 * chance)
         if not (shifted or uneven):
             continue
-        suffers = _suffers(run)
+        unmeasured = not any(run.has(name) for name in ("loss.val", "accuracy.val"))
         strong = uneven or off > 1
+        suffers = _suffers(run) or (unmeasured and uneven)
         yield found(
             severity="warning" if suffers and strong else "info",
             stage="suspect",
-            confidence=0.9 if suffers and strong else 0.3 if suffers else 0.15,
+            confidence=(0.75 if unmeasured else 0.9) if suffers and strong else 0.3 if suffers else 0.15,
             step=int(run.series("batch_val.shift", where).steps[0]),
             message=f"Validation inputs differ from training inputs: means by {number(off)} standard deviations, "
             f"spread by a factor {number(ratio)} (expected below {number(max(shift, 5 * chance))} and about 1)"
-            + (", and validation is much worse from the first pass on." if suffers else "."),
+            + (", and validation is much worse from the first pass on." if suffers and not unmeasured else "."),
             evidence=[
                 Evidence(
                     "batch_val.shift", where, value=off, expected=f"< {number(max(shift, 5 * chance))}", limit=shift

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import recent
+from ._network import epoch_length, recent
 from ._remedies import advice
 from ._words import percent
 
@@ -19,7 +20,17 @@ SPLIT = advice(
 
 
 @rule(
-    "batch_val.overlap", "batch.seen_before", "batch.size", "fact:epochs", "step", "event:val", family="generalization"
+    "batch_val.overlap",
+    "batch.seen_before",
+    "batch.size",
+    "batch.std",
+    "loss.val",
+    "accuracy.val",
+    "fact:modules",
+    "fact:epochs",
+    "step",
+    "event:val",
+    family="generalization",
 )
 def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
     """Examples of the validation set are also in the training set.
@@ -38,7 +49,8 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
         limit: share above which it matters.
 
     Examples:
-        >>> [finding.message for finding in validation_leak(Run.of({"batch_val.overlap": {"0": [0.12, 0.35]}}))]
+        >>> seen = {"batch_val.overlap": {"0": [0.35] * 4}, "batch.seen_before": {"0": [1.0] * 4}, "loss.val": [0.2] * 4, "batch.size": {"0": [64.0] * 4}}
+        >>> [finding.message for finding in validation_leak(Run.of(seen, steps=[100, 300, 400, 500]))]
         ['35 % of the validation examples were also trained on (expected none), so its score does not speak of new examples.']
         >>> list(validation_leak(Run.of({"batch_val.overlap": {"0": [0.0, 0.0]}})))
         []
@@ -54,9 +66,7 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
         share = float(values.max())
         if share <= max(limit, 2 * by_nature):
             continue
-        known = _known(run)
-        whole = share >= 0.9 * known  # as often known as a training example would be
-        itself = whole and (float(values.min()) < 0.5 * share or _training_set(run) is not False)
+        itself = _on_purpose(run, values)
         yield found(
             severity="info" if itself else "warning",
             stage="suspect" if itself else "confirmed",
@@ -72,31 +82,42 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
 
 
 def _repeats_by_nature(run: Run) -> float:
-    """How often examples come back before a pass over the data can be over."""
-    length = (run.fact("epochs") or {}).get("length") or 8
+    """How often examples come back before a pass over the data can be over, where few distinct ones are possible.
+
+    Rows of many continuous numbers do not repeat by nature: there a repeat is a copy.
+    """
+    length = epoch_length(run) or 8
+    if run.has("batch.std") and _numbers_in_an_example(run) >= 16:
+        return 0.0
     early = [series.values[series.steps < max(2, length)] for _, series in run.each("batch.seen_before")]
-    found = [float(np.nanmax(values)) for values in early if np.isfinite(values).any()]
+    found = [float(np.fmax.reduce(values)) for values in early if np.isfinite(values).any()]
     return max(found, default=0.0) if length > 1 else 0.0
 
 
-def _known(run: Run) -> float:
-    """Chance that a training example is known again: hashes are taken on observed steps only."""
-    newest = [
-        float(np.max(series.tail(3)))
-        for where, series in run.each("batch.seen_before")
-        if where in ("", "0") and np.isfinite(series.tail(3)).all()
-    ]
-    length = (run.fact("epochs") or {}).get("length")
-    if length and run.step < length:
-        return 1.0
-    return min(1.0, max(newest, default=1.0)) or 1.0
+def _numbers_in_an_example(run: Run) -> int:
+    shape = next((one["shape_in"] for one in run.fact("modules") or [] if one.get("shape_in")), ())
+    return math.prod(int(length) for length in shape[1:]) if len(shape) > 1 else 1
 
 
-def _training_set(run: Run) -> bool | None:
-    """Is a pass as long as the training set (then it is the training set, evaluated on purpose)? None when unknown."""
-    length = (run.fact("epochs") or {}).get("length")
+def _on_purpose(run: Run, values: np.ndarray) -> bool:
+    """May this be an evaluation of the training set itself?
+
+    Not where the pass is known to be smaller than the training set; else only a share well below that of
+    training examples known again (hashes are taken on observed steps only) tells a leak from it.
+    """
+    share = float(values.max())
+    if len(values) > 1 and float(values.min()) < 0.2 * share:
+        return True  # two kinds of passes: one over the training set, one over the others
+    length = epoch_length(run)
     batch = max(recent(run, "batch.size").values(), default=0.0)
     sizes = [float(event.detail.get("examples", 0)) for event in run.events_of("val")]
-    if not (length and batch and sizes):
-        return None
-    return max(sizes) >= 0.9 * (length - 1) * batch
+    if length and batch and sizes:
+        return max(sizes) >= 0.9 * (length - 1) * batch
+    if not (run.has("loss.val") or run.has("accuracy.val")):
+        return True
+    late = [series.since(run.step // 2) for where, series in run.each("batch.seen_before") if where in ("", "0")]
+    late = [series for series in late if len(series) >= 3]
+    if not late:
+        return True
+    known = float(np.median(late[0].values))
+    return share >= known - 3 * math.sqrt(max(known * (1 - known), 0.02) / (3 * max(batch, 1.0)))
