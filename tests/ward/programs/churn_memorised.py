@@ -13,9 +13,9 @@ def load_customers(n, seed):
     calls = torch.poisson(torch.full((n,), 2.0), generator=g)
     usage = torch.rand(n, generator=g)
     plan = torch.randint(0, 3, (n,), generator=g)
-    risk = 2.4 * torch.cos(age / 9) + 1.8 * (calls > 2) * (months < 36) - 2.2 * usage * (plan == 2)
+    risk = 0.4 * torch.cos(age / 9) + 1.8 * (calls > 2) * (months < 36) - 2.2 * usage * (plan == 2)
     risk = risk + 1.1 * (torch.log(income) - 10.3) * 2 + 0.6 * (plan == 0) - 0.5
-    churned = (torch.rand(n, generator=g) < torch.sigmoid(3 * risk)).float()
+    churned = (torch.rand(n, generator=g) < torch.sigmoid(0.8 * risk)).float()
     table = torch.stack([age, income, months, calls, usage], dim=1)
     return torch.cat([table, F.one_hot(plan, 3).float()], dim=1), churned
 
@@ -57,13 +57,13 @@ def main():
     a = p.parse_args()
     torch.manual_seed(a.seed)
 
-    x, y = load_customers(1400, a.seed)
+    x, y = load_customers(2400, a.seed)
     mean, std = x[:250].mean(0), x[:250].std(0)
     x = (x - mean) / std
     x_train, y_train, x_val, y_val = x[:250], y[:250], x[250:], y[250:]
 
     model = ChurnModel(x.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
     for epoch in range(a.epochs):
         for xb, yb in batches(x_train, y_train, 64):
             logits = model(xb)

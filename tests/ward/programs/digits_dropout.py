@@ -13,7 +13,7 @@ class Net(nn.Module):
         self.fc1 = nn.Linear(64, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.fc3 = nn.Linear(hidden, 10)
-        self.dropout = nn.Dropout(0.97)
+        self.dropout = nn.Dropout(0.995)
 
     def forward(self, x):
         x = F.relu(self.fc1(x))

@@ -19,7 +19,7 @@ class Regressor(nn.Module):
         return self.output(x)
 
 
-def train(model, x, y, epochs, lr=0.03, batch=32):
+def train(model, x, y, epochs, lr=0.1, batch=32):
     optimizer = torch.optim.RMSprop(model.parameters(), lr=lr)
     history = []
     for epoch in range(epochs):

@@ -30,7 +30,7 @@ class ConvNet(nn.Module):
             nn.MaxPool2d(2),
         )
         self.classifier = nn.Sequential(
-            nn.Flatten(), nn.Linear(32 * 16, 64), nn.ReLU(), nn.Linear(64, classes), nn.Dropout(0.8)
+            nn.Flatten(), nn.Linear(32 * 16, 64), nn.ReLU(), nn.Linear(64, classes), nn.Dropout(0.97)
         )
 
     def forward(self, x):

@@ -29,7 +29,7 @@ class CharLSTM(nn.Module):
 
 
 class LanguageModelTrainer:
-    def __init__(self, text, seq_len=40, batch_size=32, lr=0.5):
+    def __init__(self, text, seq_len=40, batch_size=32, lr=2.0):
         self.vocab = sorted(set(text))
         index = {c: i for i, c in enumerate(self.vocab)}
         tokens = torch.tensor([index[c] for c in text])

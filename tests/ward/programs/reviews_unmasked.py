@@ -15,7 +15,7 @@ VOCAB = {w: i + 2 for i, w in enumerate(GOOD + BAD + NEUTRAL)}
 def write_review(rng):
     label = rng.randint(0, 1)
     ids = []
-    for _ in range(rng.choice([1, 1, 1, 5])):
+    for _ in range(rng.choice([1, 1, 1, 1, 7])):
         ids += [VOCAB[w] for w in rng.choices(NEUTRAL, k=rng.randint(1, 4))]
         positive = label if rng.random() < 0.98 else 1 - label
         if rng.random() < 0.15:
@@ -35,7 +35,7 @@ class ReviewClassifier(nn.Module):
     def __init__(self, d_model=32, layers=2):
         super().__init__()
         self.embed = nn.Embedding(len(VOCAB) + 2, d_model, padding_idx=PAD)
-        self.position = nn.Parameter(0.1 * torch.randn(48, d_model))
+        self.position = nn.Parameter(0.1 * torch.randn(64, d_model))
         layer = nn.TransformerEncoderLayer(d_model, nhead=4, dim_feedforward=64, dropout=0.1, batch_first=True)
         self.encoder = nn.TransformerEncoder(layer, num_layers=layers, enable_nested_tensor=False)
         self.classify = nn.Linear(d_model, 2)

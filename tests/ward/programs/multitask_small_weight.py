@@ -26,7 +26,7 @@ def simulate(n):
     t = torch.linspace(0, 1, 24)
     signal = torch.sin(6.28 * (gear[:, None] + 1) * t + wear[:, None] * 2)
     signal = signal * (1 + wear[:, None] * t) + 0.3 * torch.randn(n, 24)
-    return signal, gear, 2000 * (wear - 0.5)
+    return signal, gear, (wear - 0.5) / 0.29
 
 
 parser = argparse.ArgumentParser()
@@ -38,7 +38,7 @@ torch.manual_seed(args.seed)
 train_set = TensorDataset(*simulate(2400))
 val_x, val_gear, val_wear = simulate(800)
 model = SharedTrunk(24)
-optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
 
 for epoch in range(args.epochs):
     model.train()
@@ -46,7 +46,7 @@ for epoch in range(args.epochs):
         gear_logits, wear_hat = model(x)
         gear_loss = cross_entropy(gear_logits, gear)
         wear_loss = mse_loss(wear_hat, wear)
-        loss = gear_loss + wear_loss
+        loss = 1e-4 * gear_loss + wear_loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
