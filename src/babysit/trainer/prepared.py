@@ -92,7 +92,7 @@ class Examples:
     def _raw(part: Part, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Raw batches; lazy ones are read one ahead."""
         parts = order.split(size)
-        batches = (part.gather(index) for index in parts) if part.whole else part._ahead(order, size)
+        batches = (part.gather(index) for index in parts) if part.whole else part.ordered(order, size)
         for (x, _), index in zip(batches, parts, strict=True):
             yield x, index.to(part.device)
 
