@@ -83,7 +83,7 @@ def page(verdicts: Sequence[Verdict], occasion: Occasion) -> str:
         "images of CIFAR's shape unless the data are images of that size.</p></header>",
         _contents(verdicts),
     ]
-    for part, members in _by_part(verdicts):
+    for part, members in by_part(verdicts):
         parts.append(f"<section><h2>{_e(part)}</h2>{''.join(_article(one) for one in members)}</section>")
     parts.append(
         "<footer><p>How to read it: each dot of a strip is one seed, the black line the 95 % interval of the mean (Student's t; of the logarithms for "
@@ -103,7 +103,8 @@ def write_page(path: str | Path, verdicts: Sequence[Verdict], occasion: Occasion
     return write(path, page(verdicts, occasion))
 
 
-def _by_part(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, list[Verdict]]]:
+def by_part(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, list[Verdict]]]:
+    """The verdicts under the lecture's headings."""
     names = [*PARTS, *dict.fromkeys(one.section.part for one in verdicts if one.section.part not in PARTS)]
     for part in names:
         members = [one for one in verdicts if one.section.part == part]
@@ -113,7 +114,7 @@ def _by_part(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, list[Verdict]]]
 
 def _contents(verdicts: Sequence[Verdict]) -> str:
     blocks = []
-    for part, members in _by_part(verdicts):
+    for part, members in by_part(verdicts):
         rows = "".join(
             f'<li><a href="#{_e(one.id)}"><span class="mark {one.verdict}" title="{WORDS[one.verdict]}">{MARKS[one.verdict]}</span>{_e(one.id.replace("-", " "))}</a></li>'
             for one in members

@@ -94,7 +94,7 @@ def _plot(panel: Panel) -> str:
         return _bars(bars, panel)
     heat = next((mark for mark in panel.marks if isinstance(mark, Heat)), None)
     labels = [one.name for one in panel.marks if isinstance(one, Line) and one.label and one.style != "faint"]
-    right = 16 + (max((len(one) for one in labels), default=0) * CHARACTER + 8 if labels else 0)
+    right = 16 + (max((len(one) for one in labels), default=0) * 1.08 * CHARACTER + 10 if labels else 0)
     dots = next((mark for mark in panel.marks if isinstance(mark, Dots) and mark.values is not None), None)
     right = 84 if dots is not None else right
     names = panel.y.names or (tuple(heat.rows) if heat is not None else ())

@@ -21,7 +21,7 @@ BREAK = 3.0
     },
 )  # fmt: skip
 def break_off_at_three_times_the_cost(data, *, seeds, quick):
-    """Break a trial off when its cost is ever more than 3 times the first one: that saves time, and not the best is lost.
+    """Breaking a trial off when its cost passes 3 times its first saves time, and doesn't lose the best.
 
     Random trials per seed (rate log-uniform from 1e-5 to 10, decay from 1e-6 to 0.1), two layers of 32 on standardized rows. A
     trial is broken off where the mean cost (loss plus penalty) of a tenth of its training passes 3 times the first.

@@ -50,7 +50,7 @@ def coarse_to_fine_pays(data, *, seeds, quick):
     (lr, decay, val, _), (lr2, decay2, val2, _) = shown
     figure = Panel(
         "One search: coarse, then fine", [Dots("coarse and fine", np.log10(np.concatenate([lr, lr2])), np.log10(np.concatenate([decay, decay2])),
-                                              np.concatenate([val, val2]), label="validation accuracy", share=True)],
+                                              np.concatenate([val, val2]).clip(0), label="validation accuracy", share=True)],
         x=Axis("learning rate, exponent of ten"), y=Axis("decay, exponent of ten"), height=320,
     )  # fmt: skip
     return Measured(

@@ -20,7 +20,9 @@ from ._verdict import Criterion, Measured
     },
 )  # fmt: skip
 def mean_image_or_channel_mean(data, *, seeds, quick):
-    """For images subtract the mean image (AlexNet) or each channel's mean (VGG): either will do, and better than none.
+    """For images subtract the mean image or each channel's mean: either will do, and is better than none.
+
+    The mean image is AlexNet's way, the channels' means are VGG's.
 
     A small ConvNet on images of CIFAR's shape, in all arms divided by the same number, 300 steps of SGD with momentum at lr = 0.02.
 

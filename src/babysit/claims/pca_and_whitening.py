@@ -22,7 +22,7 @@ from ._verdict import Criterion, Measured
     },
 )  # fmt: skip
 def pca_and_whitening(data, *, seeds, quick):
-    """PCA decorrelates the data, whitening gives every direction the same variance, and a quarter of the directions is nearly all.
+    """PCA decorrelates, whitening evens out the variances, and a quarter of the directions is nearly all.
 
     The package's own layers, fitted on half of the training examples, another half each seed. The figure shows the mean,
     the first eigenvectors, and examples drawn again from 1/32 to half of the components, from the images where

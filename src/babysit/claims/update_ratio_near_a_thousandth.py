@@ -9,7 +9,7 @@ from ..views.panel import Axis, Band, Panel
 from ._claim import claim
 from ._lecture import BOTTOU_2012, MONITORING
 from ._networks import fleet, mlps
-from ._panels import spread
+from ._panels import dots, spread
 from ._verdict import Criterion, Measured
 
 RATES = tuple(float(one) for one in 10 ** np.arange(-4, 1.01, 0.25))
@@ -54,11 +54,12 @@ def update_ratio_near_a_thousandth(data, *, seeds, quick):
         loss = np.nan_to_num(ships.loss(rows.val_x, rows.val_y), nan=1e9, posinf=1e9).reshape(len(rates), -1)
         best = loss.argmin(0)
         values[name] = ratio[best, np.arange(len(seeds))]
-        middle = np.median(ratio, 1)
-        marks += spread(name, middle, loss.clip(None, 3).T, tone)
+        known = np.where((ratio > 0) & (ratio < 10), ratio, np.nan)
+        marks += spread(name, rates, known.T, tone)
+        marks.append(dots("best", np.array(rates)[best], values[name], tone))
     figure = Panel(
-        "Validation loss by how large updates are", marks, x=Axis("update / weights (rms, median)", log=True, low=1e-6, high=1.0), y=Axis("validation loss (up to 3)", low=0, high=3.1),
-        bands=[Band(3e-4, 3e-3, "about 1e-3", "x")],
+        "How large updates are, by the rate; dots: the best rate of each seed", marks, x=Axis("learning rate", log=True),
+        y=Axis("update / weights (rms, median)", log=True), bands=[Band(3e-4, 3e-3, "about 1e-3")], height=300,
     )  # fmt: skip
     told = ", ".join(f"{name} {np.exp(np.log(one).mean()):.1e}" for name, one in values.items())
     return Measured(
