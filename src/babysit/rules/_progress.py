@@ -39,6 +39,7 @@ class Progress:
         comparable: the loss of one step can be compared with that of another: one model with one
             optimizer and targets that stand still. False for GANs and moving targets.
         ended: the training is over.
+        broken: the newest loss is not finite.
     """
 
     readings: int = 0
@@ -56,6 +57,7 @@ class Progress:
     guess: float = math.nan
     comparable: bool = True
     ended: bool = False
+    broken: bool = False
 
     @property
     def relapsed(self) -> bool:
@@ -72,7 +74,7 @@ class Progress:
     @property
     def winning(self) -> bool:
         """Learns well: at least half of what separates a constant guess from perfection is learnt."""
-        if self.readings < 3 or self.relapsed or not math.isfinite(self.last):
+        if self.broken or self.readings < 3 or self.relapsed or not math.isfinite(self.last):
             return False
         if self.unseen < 0.05:
             return False  # learned by heart, or judged on something else
@@ -85,7 +87,7 @@ class Progress:
         """Learns something: clearly better than a constant guess, or clearly below where it began."""
         if self.winning:
             return True
-        if self.readings < 3 or self.relapsed or not math.isfinite(self.last) or self.unseen < 0.02:
+        if self.broken or self.readings < 3 or self.relapsed or not math.isfinite(self.last) or self.unseen < 0.02:
             return False
         if not math.isnan(self.skill):
             return self.skill >= 0.1
@@ -109,7 +111,7 @@ def _progress(run: Run) -> Progress:
     steps, values = loss.steps[good], loss.values[good]
     guess = majority(run)
     score, score_name, skill = _score(run, guess)
-    shared = {"guess": guess, "score": score, "score_name": score_name, "comparable": _comparable(run), "ended": bool(run.events_of("end"))}  # fmt: skip
+    shared = {"guess": guess, "score": score, "score_name": score_name, "comparable": _comparable(run), "ended": bool(run.events_of("end")), "broken": bool(len(loss)) and not bool(good[-1])}  # fmt: skip
     if not len(values):
         return Progress(skill=skill, **shared)  # type: ignore[arg-type]
     window = int(np.clip(len(values) // 10, 3, 50))
@@ -233,6 +235,6 @@ def grade(run: Run, severity: str, *, least: int = 10) -> str:
     fewer than `least` loss readings no more than `info`: small samples don't speak.
     """
     now = progress(run)
-    if now.winning or now.readings < least:
+    if now.winning or (now.readings < least and not (now.broken and now.readings)):
         return "info"
     return "warning" if now.learning and severity == "error" else severity

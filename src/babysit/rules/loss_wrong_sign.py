@@ -63,6 +63,12 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
                    "fact:optimizers", 1.0, "maximize=False")  # fmt: skip
         return
     now = progress(run)
+    if not known and now.readings >= 5 and not np.isfinite(total.last) and now.comparable:
+        finite = total.values[np.isfinite(total.values)]
+        if len(finite) >= 5 and float(finite.min()) < -20 * max(abs(float(finite[0])), 1.0):
+            yield _say(run, "suspect", 0.7, f"The loss fell from {number(float(finite[0]))} to {number(float(finite.min()))} without end, until it was no longer finite: "
+                       "what is minimized has no lower bound. Is its sign turned round?", "loss.train", float(finite.min()), "bounded below")  # fmt: skip
+            return
     scores = run.series("accuracy.train").values
     if len(scores) < 5 or math.isnan(now.guess) or not now.comparable:
         return
