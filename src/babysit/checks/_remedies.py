@@ -93,6 +93,16 @@ ZERO_GRAD = Remedy(
     {"zero_grad": True},
     "optimizer.zero_grad()  # before loss.backward()",
 )
+ORDER = Remedy(
+    "Mend the order of calls",
+    {"order": "zero-backward-step"},
+    "optimizer.zero_grad(); loss.backward(); optimizer.step()",
+)
+EVAL_MODE = Remedy("Validate in evaluation mode", {"val_mode": "eval"}, "model.eval()  # then model.train() again")
+TRAIN_MODE = Remedy(
+    "Train in training mode", {"train_mode": "train"}, "model.train()  # at the start of every training epoch"
+)
+POSITIVE = Remedy("Turn the loss's sign round", {"loss_sign": 1}, "loss = criterion(output, target)  # no minus")
 ALL_PARAMETERS = Remedy(
     "Give the optimizer all of the model's parameters",
     {"optimize": "all"},

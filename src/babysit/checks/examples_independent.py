@@ -9,7 +9,7 @@ from ._words import failed, number, passed
 
 
 @check
-def examples_independent(recipe: Recipe, train: Train, *, limit: float = 0.01) -> Outcome:
+def examples_independent(recipe: Recipe, train: Train, *, limit: float = 1e-4) -> Outcome:
     """Does the output for one example stay the same when the others in the batch change?
 
     Why it matters: a view where a permute was meant, a softmax or a norm over the wrong axis, a batch and time axis

@@ -9,7 +9,7 @@ from ._words import failed, number, passed, unknown
 
 
 @check
-def future_unseen(recipe: Recipe, train: Train, *, limit: float = 0.01) -> Outcome:
+def future_unseen(recipe: Recipe, train: Train, *, limit: float = 1e-4) -> Outcome:
     """Where the next value is to be predicted, does an output stay the same when later inputs change?
 
     Why it matters: a missing causal mask, a bidirectional layer or a shift the wrong way lets the model read the answer. Its

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..record import Evidence, Recipe
+from ..record import Evidence, Recipe, Run
 from . import UNREGULARIZED, Outcome, Train, check, sick
 from ._remedies import lr_of
 
@@ -65,9 +65,13 @@ def learning_rate_range(
     return Outcome(
         passed=True,
         expected=expected,
-        measured=f"it begins to fall at {low:.1e}, explodes at {high:.1e}",
+        measured=f"it begins to fall at {low:.1e}, explodes at {high:.1e}" + _yours(run),
         suggests={"lr": (low, high)},
     )
+
+
+def _yours(run: Run) -> str:
+    return f"; yours is {float(run.fact('lr')):.1e}" if run.fact("lr") is not None else ""
 
 
 def _judged(lr: float, low: float, high: float) -> str:

@@ -6,7 +6,7 @@ import math
 
 from ..record import Evidence, Recipe, Run
 from . import Outcome, Train, check, look, sick
-from ._remedies import GROUP_NORM, NORM_MOMENTUM, advice
+from ._remedies import EVAL_MODE, GROUP_NORM, NORM_MOMENTUM, TRAIN_MODE, advice
 from ._words import failed, number, passed
 
 
@@ -40,6 +40,10 @@ def modes_agree(recipe: Recipe, train: Train, *, limit: float = 1.5, least: int 
         return failed(
             "no dropout in evaluation mode", "F.dropout is always on", "F.dropout(x, p, training=self.training)", found
         )
+    if (run.fact("dependent") and run.last("mode.train", default=1.0) == 0) or run.last("mode.val", default=0.0) == 1:
+        flags = _flags(run)
+        if flags is not None:
+            return flags
     if not run.has("loss.train_mode"):
         return passed(
             "the same",
@@ -53,6 +57,27 @@ def modes_agree(recipe: Recipe, train: Train, *, limit: float = 1.5, least: int 
     if math.isfinite(ratio) and 0 < ratio <= limit:
         return passed(expected, measured)
     return _apart(run, expected, measured, least)
+
+
+def _flags(run: Run) -> Outcome | None:
+    """A mode that is forgotten, where it matters."""
+    parts = " and ".join(run.fact("dependent") or ())
+    if not parts:
+        return None
+    if run.last("mode.train", default=1.0) == 0:
+        found = sick("training-in-eval-mode", f"Training runs in evaluation mode: {parts} do not do their work.", severity="warning",
+                     evidence=(Evidence("mode.train", "", 0, 0.0, "1"),), remedies=(TRAIN_MODE,))  # fmt: skip
+        return failed(
+            "training mode while training", "evaluation mode", "call model.train() before the training loop", found
+        )
+    found = sick("validation-in-train-mode", f"Validation runs in training mode: {parts} act as in training.", severity="warning",
+                 evidence=(Evidence("mode.val", "", 0, 1.0, "0"),), remedies=(EVAL_MODE,))  # fmt: skip
+    return failed(
+        "evaluation mode in validation",
+        "training mode",
+        "call model.eval() before validation, model.train() after",
+        found,
+    )
 
 
 def _apart(run: Run, expected: str, measured: str, least: int) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..record import Evidence, Finding, Recipe, Run
 from . import Outcome, Train, check, look, sick
-from ._remedies import ALL_PARAMETERS, MODULE_LIST, UNDETACH, advice
+from ._remedies import ALL_PARAMETERS, MODULE_LIST, ORDER, UNDETACH, advice
 from ._words import failed, listed, passed
 
 
@@ -47,6 +47,7 @@ _WAY_OUT = {
     "parameters-not-optimized": "give the optimizer model.parameters() of the model that is trained",
     "graph-cut": "take .detach(), .data, numpy() or no_grad out from between the layers",
     "weights-unchanged": "look at the learning rates of the optimizer's groups",
+    "step-without-gradients": "call zero_grad, backward and step in this order",
     "optimizer-never-steps": "call optimizer.step() after each backward pass",
 }
 
@@ -57,6 +58,11 @@ def _wrong(run: Run, parameters: list[dict[str, Any]]) -> Iterator[Finding]:
         return
     used = [one for one in parameters if one.get("called") is not None and one.get("requires_grad", True)]
     held = [one for one in used if one["optimizer"] is not None]
+    empty = max((series.last for _, series in run.each("calls.empty")), default=0.0)
+    if empty >= 2 and held:
+        yield sick("step-without-gradients", f"{empty:.0f} of the first steps found no gradient: it is cleared between backward and step, or there was no backward pass.",
+                   evidence=(Evidence("calls.empty", "0", 0, empty, "0"),), remedies=(ORDER,))  # fmt: skip
+        return
     if run.fact("given", True):
         yield from _not_held(used, held)
     cut = _cut(run, sorted(held, key=lambda one: one["called"]))
@@ -79,11 +85,12 @@ def _not_held(used: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterato
     if loose:
         yield sick("parameters-not-optimized", f"{len(loose)} parameters of layers in a plain list are unknown to the model and to the optimizer.",
                    where=loose[0], remedies=(MODULE_LIST, ALL_PARAMETERS))  # fmt: skip
-    missing = [one for one in used if one["optimizer"] is None and one["registered"]]
+    missing = [one for one in used if one["optimizer"] is None and one["registered"] and one.get("graded", True)]
     if not missing:
         return
     first_held = min((one["called"] for one in held), default=None)
-    body_frozen = first_held is not None and all(one["called"] < first_held for one in missing)
+    behind = first_held is not None and all(one["called"] < first_held for one in missing)
+    body_frozen = behind and not any(one.get("fresh") for one in missing)
     names = [one["name"] for one in missing]
     message = f"{listed(names)} {'is' if len(names) == 1 else 'are'} trainable but held by no optimizer."
     if body_frozen:

@@ -17,15 +17,15 @@ def signal_through_depth(recipe: Recipe, train: Train, *, fades: float = 1e-3, g
     the gradient dies on the way back.
 
     Args:
-        fades, grows: the smallest and largest ratio of the last hidden layer's signal to the first's.
+        fades, grows: the smallest and largest ratio of the last hidden layer's signal to the first layer's.
 
     Examples:
         >>> from babysit.testing import hand_written
         >>> def net(*stds):
         ...     return hand_written(layers={("activation.std", f"layer{i}"): std for i, std in enumerate(stds)})
-        >>> signal_through_depth(Recipe(), net(0.5, 0.4, 0.3, 0.2)).passed
+        >>> signal_through_depth(Recipe(), net(0.5, 0.4, 0.3, 0.2, 0.0)).passed
         True
-        >>> signal_through_depth(Recipe(), net(0.5, 1e-3, 2e-6, 1e-8)).findings[0].id
+        >>> signal_through_depth(Recipe(), net(0.5, 1e-3, 2e-6, 1e-8, 1e-9)).findings[0].id
         'init-scale'
 
     Source:
@@ -33,12 +33,12 @@ def signal_through_depth(recipe: Recipe, train: Train, *, fades: float = 1e-3, g
     """
     run = look(train, "layers")
     expected = f"a ratio of {fades:g} to {grows:g} from the first layer to the last"
-    profile = [(where, series.first) for where, series in run.each("activation.std")]
+    # a layer may start at zero on purpose: the last, or the end of a residual branch
+    profile = [(where, series.first) for where, series in run.each("activation.std")][:-1]
+    profile = [(where, value) for where, value in profile if value > 0]
     if len(profile) < 3:
-        return unknown(expected, "", "there are fewer than three layers with weights")
+        return unknown(expected, "", "there are fewer than three hidden layers with weights that differ from zero")
     (first, start), (last, end) = profile[0], profile[-1]
-    if not start > 0:
-        return unknown(expected, "0 at the first layer", "the first layer gives the same for every example")
     ratio = end / start
     measured = f"{number(start)} at {first}, {number(end)} at {last}"
     if fades <= ratio <= grows:

@@ -16,7 +16,7 @@ def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02) -> Ou
     rate, size) is then wrong.
 
     Args:
-        limit: the largest share of validation examples that may also be training examples, beyond ten times the
+        limit: the largest share of validation examples that may also be training examples, beyond twice the
             share of equal examples that the data has anyway.
 
     Examples:
@@ -40,7 +40,7 @@ def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02) -> Ou
     share, natural, whole = (run.last(f"batch_val.{name}", place) for name in ("overlap", "repeats", "batches_seen"))
     measured = f"{percent(share)} trained on"
     discrete = "float" not in str((run.fact("dtypes") or ["float"])[0])
-    if share <= (0.2 if discrete else limit) + 10 * natural:
+    if share <= (0.2 if discrete else limit) + 2 * natural:
         return passed(expected, measured)
     if whole >= 0.999:
         return unknown(

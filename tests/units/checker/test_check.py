@@ -66,7 +66,7 @@ CE = nn.CrossEntropyLoss()
 
 
 def test_a_healthy_model_passes_all_that_can_be_judged():
-    x, y, loader = data()
+    _, _, loader = data()
     model = mlp()
     report = babysit.check(model, CE, loader, optimizer=adam(model), val_loader=batches(*data(seed=5)[:2]), time=60)
     assert report.passed, str(report)
@@ -246,9 +246,14 @@ def test_an_optimizer_of_another_model():
     assert "parameters-not-optimized" in ids(asked("parameters-learn", mlp(), CE, loader, optimizer=adam(mlp())))
 
 
-def test_only_the_last_layer_trained_is_no_fault():
+def test_only_the_last_layer_trained_is_no_fault_behind_trained_layers():
     _, _, loader = data()
     model = mlp(depth=2)
+    fresh = asked("parameters-learn", model, CE, loader, optimizer=adam(model[-1]))
+    assert ids(fresh) == ["parameters-not-optimized"]
+    with torch.no_grad():  # weights with tails, as training leaves them
+        for one in model[:-1].parameters():
+            one.normal_(std=0.2)
     outcome = asked("parameters-learn", model, CE, loader, optimizer=adam(model[-1]))
     assert outcome.passed
     assert [one.severity for one in outcome.findings] == ["info"]
@@ -428,7 +433,7 @@ def test_own_backward_passes(function, passed):
 
 
 def test_learning_rates():
-    x, y, loader = data()
+    _, _, loader = data()
     for lr, want in ((30.0, "learning-rate-too-high"), (1e-8, "learning-rate-too-low")):
         model = mlp()
         outcome = asked(

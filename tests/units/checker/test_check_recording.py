@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import pytest
@@ -17,11 +18,8 @@ from babysit.checks import CannotJudge
 
 
 def record(program, **options):
-    with Recorder(**options) as recorder:
-        try:
-            program()
-        except Enough:
-            pass
+    with Recorder(**options) as recorder, contextlib.suppress(Enough):
+        program()
     return recorder.subject
 
 

@@ -24,14 +24,19 @@ def look(asking: Asking) -> Run:
     called = _called(subject.body, step)
     facts: list[dict[str, Any]] = []
     names = {id(one): name for name, one in registered.items()}
-    extra = {id(one): f"{kind} (not registered)" for kind, one in called if id(one) not in names and one.requires_grad}
-    order = {id(one): number for number, (_, one) in enumerate(called)}
+    extra = {
+        id(one): f"{kind} (not registered)"
+        for kind, one, grad in called
+        if grad and id(one) not in names and one.requires_grad
+    }
+    order = {id(one): number for number, (_, one, _) in enumerate(called)}
+    graded = {id(one) for _, one, grad in called if grad}
     everything = [(name, one, True) for name, one in registered.items()]
-    everything += [(extra[id(one)], one, False) for _, one in called if id(one) in extra]
+    everything += [(extra[id(one)], one, False) for _, one, _ in called if id(one) in extra]
     for name, one, is_registered in everything:
         facts.append({
             "name": name, "shape": list(one.shape), "requires_grad": one.requires_grad, "optimizer": held.get(id(one)),
-            "registered": is_registered, "called": order.get(id(one)),
+            "registered": is_registered, "called": order.get(id(one)), "graded": id(one) in graded, "fresh": _fresh(one),
         })  # fmt: skip
         if id(one) in subject.gradients:
             run.append(0, {("gradient.norm", name): subject.gradients[id(one)]})
@@ -46,18 +51,19 @@ def look(asking: Asking) -> Run:
     run.set_fact("foreign", subject.foreign)
     run.append(0, {("lr", ""): max(subject.rates.values(), default=0.0), ("calls.step", ""): float(subject.steps)})
     for number in range(len(subject.body.optimizers)):
-        run.append(0, {("calls.carried", str(number)): float(subject.carried.get(number, 0))})
+        run.append(0, {("calls.carried", str(number)): float(subject.carried.get(number, 0)),
+                       ("calls.empty", str(number)): float(subject.empty.get(number, 0))})  # fmt: skip
     return run
 
 
-def _called(body: Body, step: Step) -> list[tuple[str, Tensor]]:
-    """(class of module, parameter) of all modules that run with gradients in a step, in call order."""
-    found: list[tuple[str, Tensor]] = []
+def _called(body: Body, step: Step) -> list[tuple[str, Tensor, bool]]:
+    """(class of module, parameter, were gradients on?) of all modules that run in a step, in call order."""
+    found: list[tuple[str, Tensor, bool]] = []
 
     def make(original: Any) -> Any:
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if torch.is_grad_enabled():
-                found.extend((type(module).__name__, one) for one in module.parameters(recurse=False))
+            grad = torch.is_grad_enabled()
+            found.extend((type(module).__name__, one, grad) for one in module.parameters(recurse=False))
             return original(module, *args, **kwargs)
 
         return call
@@ -67,7 +73,16 @@ def _called(body: Body, step: Step) -> list[tuple[str, Tensor]]:
     with Stage() as stage:
         stage.replace(nn.Module, "__call__", make)
         step.play(copied, listen=False)
-    return [(kind, back.get(id(one), one)) for kind, one in found]
+    return [(kind, back.get(id(one), one), grad) for kind, one, grad in found]
+
+
+def _fresh(one: Tensor) -> bool:
+    """Is it as PyTorch's layers start: evenly spread between hard bounds? (Trained weights have tails.)"""
+    if one.ndim < 2 or one.numel() < 64:
+        return False
+    plain = one.detach().double()
+    plain = (plain - plain.mean()) / plain.std().clamp_min(1e-30)
+    return 1.5 < float((plain**4).mean()) < 2.1 and float(plain.abs().max()) < 1.9
 
 
 def _all(body: Body) -> list[Tensor]:

@@ -31,6 +31,7 @@ def look(asking: Asking) -> Run:
     played = step.play(asking.fresh())
     run.set_fact("task", {"kind": subject.kind, "classes": subject.classes})
     run.set_fact("composite", subject.composite)
+    run.set_fact("turns", len(subject.body.optimizers) > 1)
     differences = _differences(step, played.values)
     if differences:
         run.set_fact("broadcast", differences[0])
@@ -44,6 +45,10 @@ def look(asking: Asking) -> Run:
         {"name": "", "kind": one.name, "reduction": one.reduction, "output_shape": list(one.output.shape), "target_shape": list(one.target.shape)}
         for one in live
     ])  # fmt: skip
+    if len(live) == 1 and call.value is not None and call.value.ndim == 0:
+        run.append(
+            0, {("loss.train", ""): float(played.loss.detach()), ("loss.criterion", ""): float(call.value.detach())}
+        )
     reach = _reach(call.output)
     if reach is not None:
         run.set_fact("reach", reach)

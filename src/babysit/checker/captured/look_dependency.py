@@ -70,7 +70,7 @@ def _pairs(step: Step) -> bool:
     """Does the loss ask which of a batch's examples belong together?"""
     for call in step.calls:
         n = call.output.shape[0] if call.output.ndim == 2 else 0
-        square = n > 1 and call.output.shape[1] % n == 0 and call.target.ndim == 1 and len(call.target) == n
+        square = n >= 8 and call.output.shape[1] % n == 0 and call.target.ndim == 1 and len(call.target) == n
         if square and len(call.target.unique()) == n:
             return True
     return False

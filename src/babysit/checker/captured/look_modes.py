@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -15,6 +16,8 @@ from .step import Body
 
 PASSES = 60
 """Forward passes before the comparison: with PyTorch's momentum of 0.1 the start weighs 0.2 % after them."""
+LEAST = 25
+"""The same where time is short: the start weighs 7 %."""
 
 
 def look(asking: Asking) -> Run:
@@ -28,6 +31,7 @@ def look(asking: Asking) -> Run:
     norms = [one for one in modules if isinstance(one, _BatchNorm)]
     dropout = [one for one in modules if isinstance(one, _DropoutNd)]
     run.set_fact("dependent", sorted({type(one).__name__ for one in [*norms, *dropout]}))
+    _flags(asking, run)
     with torch.no_grad():
         torch.manual_seed(0)
         first = step.play(body, training=False)
@@ -53,11 +57,31 @@ def look(asking: Asking) -> Run:
     return run
 
 
+def _flags(asking: Asking, run: Run) -> None:
+    """`mode.train` and `mode.val`: the share of training and of validation batches that ran in training mode."""
+    subject = asking.subject
+    trained = {value for batch in subject.trained.batches for value in batch.hashes}
+    models = {batch.model for batch in subject.trained.batches}
+    if subject.trained.batches:
+        run.append(0, {("mode.train", ""): _share([one.training for one in subject.trained.batches])})
+    held_out = [one for one in subject.evaluated.batches
+                if one.model in models and len(one.hashes) >= 2 and not trained & set(one.hashes)]  # fmt: skip
+    if held_out:
+        run.append(0, {("mode.val", ""): _share([one.training for one in held_out])})
+
+
+def _share(flags: list[bool]) -> float:
+    return sum(flags) / len(flags)
+
+
 def _settle(asking: Asking, body: Body) -> None:
     steps = asking.subject.recorded
+    began, half = time.monotonic(), (asking.until - time.monotonic()) / 2
     with torch.no_grad():
         for number in range(PASSES):
             asking.check_time()
+            if number >= LEAST and time.monotonic() - began > half:
+                return
             steps[number % len(steps)].play(body, training=True, listen=False)
 
 

@@ -36,6 +36,9 @@ def look(asking: Asking) -> Run:
     inside = [len(set(one.hashes)) / len(one.hashes) for one in trained]
     whole = [value for one in subject.evaluated.batches for value in one.hashes]
     natural = min(1 - sum(inside) / len(inside), 1 - len(set(whole)) / max(1, len(whole)))
+    first = trained[0].values
+    if first is not None and first[0].numel() < 16:  # so small that equal examples may be natural: all of them count
+        natural = 1 - len(counts) / sum(counts.values())
     run.append(0, {
         ("batch_val.overlap", "0"): overlap, ("batch_val.repeats", "0"): natural,
         ("batch_val.batches_seen", "0"): sum(share > 0.95 for share in shares) / len(shares),

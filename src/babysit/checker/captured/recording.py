@@ -210,6 +210,8 @@ class Recorder:
         if number in self._clean and not self._clean[number]:
             self.subject.carried[number] = self.subject.carried.get(number, 0) + 1
         self._counted[number] = self._counted.get(number, 0) + 1
+        if self._counted[number] <= 10 and not _has_gradients(optimizer):
+            self.subject.empty[number] = self.subject.empty.get(number, 0) + 1
         rate = max((float(group.get("lr", 0.0)) for group in optimizer.param_groups), default=0.0)
         self.subject.rates[number] = max(rate, self.subject.rates.get(number, 0.0))
         if self._counted[number] <= 3:
@@ -464,6 +466,11 @@ def _place(tensor: Tensor) -> int:
 
 def _is_ref(one: Any) -> bool:
     return isinstance(one, Ref)
+
+
+def _has_gradients(optimizer: Optimizer) -> bool:
+    grads = (one.grad for group in optimizer.param_groups for one in group["params"] if one.grad is not None)
+    return any(bool((_dense(grad) != 0).any()) for grad in grads)
 
 
 def _dense(grad: Tensor) -> Tensor:
