@@ -151,6 +151,8 @@ class Observer:
         if site is None:
             return None
         root, grad = site.root, torch.is_grad_enabled()
+        if grad:
+            self.hand_over()
         inputs = inputs_of(args, kwargs)
         if not grad:
             self._validate(root, module, inputs, grad=False)
@@ -320,7 +322,7 @@ class Observer:
         if self.validation.running:
             self.end_of_validation()
         if self.hand is not None:
-            self._moved_by_hand(self.hand)
+            self.hand_over()
         elif self.main is None and not self.in_step:
             self._look_for_hands()
         if loss is not None:
@@ -362,12 +364,18 @@ class Observer:
             self.main.source = "by hand"
             self.main.backwards = 1
             self.hand_waits = True
-            self._moved_by_hand(self.hand)
+            self.forwards, self.pending = [one for one in self.forwards if one.reached], []
+            self.hand_over()
 
-    def _moved_by_hand(self, hand: Any) -> None:
-        if self.hand_waits:
+    def hand_over(self) -> None:
+        """Something begins that only comes after the weights were moved by hand: that step is over."""
+        hand = self.hand
+        if hand is not None and self.hand_waits:
             self.hand_waits = False
-            self.after_step(hand, False)
+            if self.deep:
+                self.after_step(hand, False)  # type: ignore[arg-type]
+            else:
+                self.quiet_step(hand)  # type: ignore[arg-type]
 
     def _resolve(self) -> None:
         """Whose outputs did this backward reach? Those were trained on."""
@@ -428,6 +436,7 @@ class Observer:
 
     def zeroed(self, optimizer: Optimizer) -> None:
         """zero_grad of an optimizer was called."""
+        self.hand_over()
         held = self.order.known(optimizer)
         if held is None:
             if self.closed or self.step:
@@ -439,6 +448,7 @@ class Observer:
 
     def zeroed_module(self, module: nn.Module) -> None:
         """zero_grad of a module was called."""
+        self.hand_over()
         self.order.zeroed_module({id(p) for p in module.parameters()})
         if self.deep:
             self.loops.setdefault("zero_grad", self.sources.here(2))
@@ -574,7 +584,10 @@ class Observer:
         if self.validation.running:
             self.timed(self.end_of_validation)
         if self.hand is not None:
-            self.quiet_step(self.hand)
+            self.hand_over()
+            self.hand_waits = True
+            if self.deep:
+                self.partial = True
         if self.unscaled is not None or type(loss) is not Tensor:
             self.timed(self._loss, loss)
         elif loss.is_cpu and loss.numel() == 1:
@@ -601,10 +614,13 @@ class Observer:
                 self.level += 0.1 * (loss - self.level)
                 if loss < self.alarm and step < self.wake:
                     return
-                self.timed(self._woken, optimizer, loss)
+                self._safely(self._woken, optimizer, loss)
                 return
             losses.append(loss)
-        self.timed(self._woken, optimizer, self._loss_of_interval())
+        self._safely(self._woken, optimizer, self._loss_of_interval())
+
+    def _safely(self, function: Callable[..., Any], *args: Any) -> None:
+        function(*args) if self.busy else self.timed(function, *args)
 
     def _woken(self, optimizer: Optimizer, loss: float | None) -> None:
         """The end of a quiet stretch, or of an interval that isn't as simple as most."""

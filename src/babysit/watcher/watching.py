@@ -144,8 +144,7 @@ class watch:
 
     def _finish(self, observer: Observer, reason: str) -> None:
         observer.transfer.clear()
-        if observer.hand is not None and observer.deep:
-            observer._moved_by_hand(observer.hand)
+        observer.hand_over()
         if observer.validation.running:
             observer.host = host = {}
             observer.end_of_validation()
