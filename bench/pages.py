@@ -157,6 +157,7 @@ def server_cost(result: dict, seconds: float) -> None:
 
         def listen() -> None:
             with (
+                contextlib.suppress(httpx.HTTPError),  # the server is ended while we listen
                 httpx.Client(timeout=30) as client,
                 client.stream("GET", f"{url}api/events", params={"name": "live"}) as answer,
             ):

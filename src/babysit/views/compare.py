@@ -22,9 +22,9 @@ def overlay(
         series = run.series(what)
         if not len(series):
             continue
-        y = smooth(series.steps, series.values) if smoothed and len(series) >= 50 else series.values
+        x, y = smooth(*series) if smoothed and len(series) >= 50 else series
         tone = TONES[index % len(TONES)]
-        marks.append(Line(clean(name, 24), series.steps, y, tone))
+        marks.append(Line(clean(name, 24), x, y, tone))
         values.append(Value(clean(name, 40), per_cent(series.last) if share else number(series.last), tone))
         known += y[np.isfinite(y)].tolist()
     if not marks:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from .panel import STEPS, Axis, Limit, Line, Panel
-from .words import clean, number
+from .words import clean, number, tail
 
 _SHARES = ("activation.dead", "activation.saturated", "activation.zeros", "accuracy", ".nonfinite", "batch_val.overlap")
 MOST = 4
@@ -48,4 +48,4 @@ def evidence_panel(run: Run, finding: Finding) -> Panel | None:
 
 def _line(run: Run, evidence: Evidence) -> Line:
     series = run.series(evidence.what, evidence.where or "")
-    return Line(clean(evidence.where or evidence.what, 40), series.steps, series.values)
+    return Line(tail(evidence.where or evidence.what, 18), series.steps, series.values)

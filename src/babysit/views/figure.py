@@ -147,10 +147,10 @@ def _heat(heat: Heat) -> dict[str, Any]:
         trace |= {
             "zmin": 0,
             "zmax": 1,
-            "colorscale": [[0, "@vermillion/0.04"], [0.4, "@vermillion/0.45"], [1, "@vermillion"]],
+            "colorscale": [[0, "@paper"], [1, "@vermillion"]],
         }
     elif heat.scale == "counts":
-        trace |= {"colorscale": [[0, "@blue/0.03"], [1, "@blue"]], "showscale": False}
+        trace |= {"colorscale": [[0, "@paper"], [1, "@blue"]], "showscale": False}
     else:
         trace["colorscale"] = _cividis()
     if heat.scale == "log":

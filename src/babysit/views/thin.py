@@ -60,7 +60,17 @@ def grid(steps: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray
     size = np.where(np.isnan(size), np.inf, size)  # what isn't a number must not vanish
     stretch = size[starts[full][0] : stops[full][-1]]
     out[full] = np.maximum.reduceat(stretch, starts[full] - starts[full][0])
-    return out
+    return _held(out)
+
+
+def _held(cells: np.ndarray) -> np.ndarray:
+    """Between two readings the older one holds: a reading taken seldom is a stretch, not a dot."""
+    known = np.flatnonzero(~np.isnan(cells))
+    if len(known):
+        first, last = known[0], known[-1]
+        inside = np.arange(first, last + 1)
+        cells[first : last + 1] = cells[known[np.searchsorted(known, inside, "right") - 1]]
+    return cells
 
 
 def thin(panel: Panel, width: int = 800, window: Window | None = None) -> Panel:
@@ -113,20 +123,26 @@ def _cut(window: Window | None, x: np.ndarray, *series: np.ndarray) -> list[np.n
     return [one[start:stop] for one in (x, *series)]
 
 
-def smooth(steps: Any, values: Any, share: float = 0.03) -> np.ndarray:
-    """A centred moving mean over `share` of the points; what isn't finite is left out of it.
+def smooth(steps: Any, values: Any, share: float = 0.03, most: int = 1200) -> tuple[np.ndarray, np.ndarray]:
+    """A centred moving mean over `share` of the points, at no more than `most` steps; what isn't finite is left out.
+
+    Sums are never taken further than their own window: a loss that was 1e20 once leaves no trace after it.
 
     Examples:
-        >>> smooth([0, 1, 2], [0.0, 3.0, 6.0], share=1.0).tolist()
+        >>> smooth([0, 1, 2], [0.0, 3.0, 6.0], share=1.0)[1].tolist()
         [1.5, 3.0, 4.5]
     """
-    values = np.asarray(values, float)
-    half = max(1, int(len(values) * share / 2)) if len(values) > 2 else 0
+    steps, values = np.asarray(steps), np.asarray(values, float)
+    if len(values) < 3:
+        return steps, values
     finite = np.isfinite(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(finite)])
-    index = np.arange(len(values))
-    start, stop = np.maximum(index - half, 0), np.minimum(index + half + 1, len(values))
-    many = counts[stop] - counts[start]
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.where(many > 0, (sums[stop] - sums[start]) / np.maximum(many, 1), np.nan)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        sums, counts = np.where(finite, values, 0.0), finite.astype(float)
+        if len(values) > most:
+            starts = np.unique(np.linspace(0, len(values), most + 1).astype(int)[:-1])
+            sums, counts = np.add.reduceat(sums, starts), np.add.reduceat(counts, starts)
+            steps = steps[(starts + np.append(starts[1:], len(values)) - 1) // 2]
+        half = max(1, int(len(sums) * share / 2))
+        window = np.ones(2 * half + 1)
+        sums, counts = (np.convolve(one, window)[half : half + len(sums)] for one in (sums, counts))
+        return steps, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -90,6 +90,17 @@ def plural(many: int, word: str) -> str:
     return f"{count(many)} {word}{'' if many == 1 else 's'}"
 
 
+def tail(text: object, limit: int) -> str:
+    """A layer's name made short from its left, where names are alike.
+
+    Examples:
+        >>> tail("model.encoder.layers.11.weight", 16)
+        '…ayers.11.weight'
+    """
+    whole = clean(text, 500)
+    return whole if len(whole) <= limit else "…" + whole[1 - limit :]
+
+
 def clean(text: object, limit: int = 2000, *, lines: bool = False) -> str:
     """Text from outside, made harmless for a terminal: control, bidi and escape characters become visible.
 

@@ -68,6 +68,8 @@ def test_a_display_that_fails_never_ends_a_training(monkeypatch):
     assert not in_notebook()
 
 
-@pytest.mark.parametrize("record", [full_run(steps=60), full_study(30), findings("a", 9)[0]], ids=["Run", "Study", "Finding"])
+@pytest.mark.parametrize(
+    "record", [full_run(steps=60), full_study(30), findings("a", 9)[0]], ids=["Run", "Study", "Finding"]
+)
 def test_records_show_themselves(record):
     assert "text/plain" in record._repr_mimebundle_()

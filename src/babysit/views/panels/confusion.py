@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..facts import items
+from ..facts import items, mapping
 from ..panel import Axis, Heat, Panel, Value, panel
 from ..words import clean, share
 
 
-@panel("confusion", "fact:classes", "fact:task", order=62)
+@panel("confusion", "fact:task", order=62)
 def confusion(run):
     """Which classes are taken for which: rows are the true class, columns the predicted one."""
     places = run.vector_places("confusion")
@@ -20,7 +20,7 @@ def confusion(run):
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not np.isfinite(counts).all() or not counts.sum():
         return None
     size = len(counts)
-    told = items(run.fact("classes"))
+    told = items(mapping(run, "task").get("names"))
     names = [clean(told[index], 20) if index < len(told) else str(index) for index in range(size)]
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.diag(counts) / counts.sum(axis=1)

@@ -43,6 +43,9 @@ def _judged(train: float, val: float, what: str) -> str:
     if not math.isfinite(gap):
         return ""
     told = f"{number(gap * 100, 2)} points" if what == "accuracy" else number(gap, 2)
+    if gap < -0.02:
+        more = told.lstrip("-")
+        return f"Validation is ahead by {more}: dropout or augmentation make training harder, or training is measured earlier."
     if gap > 0.1:
         return f"The gap is {told}: learned by heart. More regularization or more data would help."
     if gap < 0.02 and train < 0.9:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..facts import median
 from ..panel import STEPS, Area, Axis, Band, Line, Panel, Value, panel
-from ..words import clean, number
+from ..words import number, tail
 
 
 @panel("update.ratio", order=30)
@@ -23,11 +23,11 @@ def updates(run):
         steps, low, middle, high = _spread([one for _, one in series])
         marks += [Area("all layers", steps, low, high, "blue"), Line("median", steps, middle, "blue")]
     else:
-        marks.append(Line(clean(series[0][0], 30), series[0][1].steps, series[0][1].values, "blue"))
+        marks.append(Line(tail(series[0][0], 18), series[0][1].steps, series[0][1].values, "blue"))
     if len(series) > 1:
         by_last = sorted(series, key=lambda one: one[1].last if one[1].last == one[1].last else -1)
         for (where, one), color in ((by_last[-1], "orange"), (by_last[0], "purple")):
-            marks.append(Line(clean(where, 24), one.steps, one.values, color))
+            marks.append(Line(tail(where, 18), one.steps, one.values, color))
     newest = median([one.last for _, one in series])
     note = "Named are the layers with the largest and the smallest ratio." if len(series) > 1 else ""
     values = [Value("median" if len(series) > 1 else "now", number(newest, 2), "blue")]

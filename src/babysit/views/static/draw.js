@@ -243,7 +243,9 @@ function finding(one) {
 export function even(into) {
   for (const grid of into.querySelectorAll(".grid")) {
     let left = null;
-    for (const card of grid.children) {
+    const shown = [...grid.children].filter((one) => !one.hidden);
+    grid.parentNode.hidden = !shown.length;
+    for (const card of shown) {
       card.classList.toggle("wide", card.card.data.wide);
       if (card.card.data.wide) { left?.classList.add("wide"); left = null; } else left = left ? null : card;
     }
