@@ -13,9 +13,10 @@ from time import perf_counter
 
 DENSE = 12
 """Steps at the start that are all observed."""
-GROWTH = 1.12
-"""From there to `EASY`, the distance grows by this factor."""
-EASY = 100
+GROWTH = 1.06
+"""From there, while little is spent, the distance grows by this factor at most."""
+GRACE = 0.4
+"""Seconds that may be spent so: a script of a few hundred steps is over before a share of it pays for a diagnosis."""
 OFTEN = 250
 """Observed steps for each factor e in steps, at most."""
 STIR_STEPS = 6
@@ -101,10 +102,9 @@ class Budget:
         self.stirred = 0
         if not was_observed:
             return True
-        if step < EASY and self.spent < 0.5:
-            distance = round(step * (GROWTH - 1))
-        else:
-            distance = max(self._steps_until_paid(), step // OFTEN)
+        distance = max(self._steps_until_paid(), step // OFTEN)
+        if self.spent < GRACE:
+            distance = min(distance, round(step * (GROWTH - 1)))
         self.wake = step + distance - 1
         return distance <= 1
 
