@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -60,9 +60,8 @@ class Trial:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        plain = asdict(self)
-        plain["findings"] = [one.to_dict() for one in self.findings]
-        return {name: _json(value) for name, value in plain.items()}
+        plain = {name: _json(value) for name, value in vars(self).items()}
+        return {**plain, "params": dict(self.params), "findings": [one.to_dict() for one in self.findings]}
 
 
 @dataclass(frozen=True)
@@ -199,6 +198,6 @@ def _trial(plain: Mapping[str, Any]) -> Trial:
 def _json(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_json(one) for one in value]
+    if isinstance(value, list):
+        return [one if not isinstance(one, float) or math.isfinite(one) else None for one in value]
     return value

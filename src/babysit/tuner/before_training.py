@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ..data import Split
 from ..nn import model_name
 from ..record import Recipe
 from ..record.study import Study, Trial
 from ..trainer import fit
+from ..trainer.folds import is_small
+from .fleet import Fleet
+from .job import Job
 from .result import Searched
 from .searching import search
 from .space import Dimension, choice, log, usual
+from .work import Work
 
 FIELDS = ("lr", "weight_decay", "dropout", "width")
 """Searched when nobody chose."""
 DEAR = ("lr", "weight_decay")
 """Searched in a convolutional network, whose trials are few and short: dropout pays only in long ones."""
-FEW = 1000
-"""Below so many examples one validation part says too little, and trials are compared over folds."""
+SMALL = ("lr", "weight_decay", "dropout", "width", "activation")
+"""Searched in a table of few examples, whose trials are cheap."""
+DECAY = (1e-4, 0.3)
+"""The range of weight decay there: what a hundred examples need is far above what a hundred thousand need."""
 FOLDS = 4
-SHARE = 0.8
+"""Where one validation part says too little, trials are compared over folds."""
+SHARE = 0.7
 """The share of the time that trials get; the rest is for the recipe as it was, which they have to beat."""
+BELIEVED = 3
+"""The best so many of a small set's trials are trained again,"""
+SEEDS = 3
+"""with so many seeds on every fold, as the recipe as it was is."""
 
 
 def before_training(
@@ -38,15 +53,22 @@ def before_training(
     """Look for a better recipe; what `babysit.train(search=…)` takes.
 
     Args:
-        fields: what may change; by default lr, weight_decay, and of an mlp dropout and width.
+        fields: what may change; by default lr, weight_decay, and of an mlp dropout and width (of few examples
+            the activation too).
         ranges: bounds known from before, such as {"lr": (2e-4, 0.1)}; they replace the usual ones.
         seconds: to spend.
         on_trial: told all trials so far whenever one ends.
         out: a folder; the same call with it goes on where it was.
     """
-    network = model_name(recipe, split.shape)
-    names = list(fields) if fields else list(FIELDS if network == "mlp" else DEAR)
+    began = time.monotonic()
+    table = model_name(recipe, split.shape) == "mlp"
+    small = is_small(split) and table
+    names = list(fields) if fields else list(SMALL if small else FIELDS if table else DEAR)
     space = dict(usual(recipe, names, task=split.task))
+    if small and "weight_decay" in space:
+        space["weight_decay"] = log(*DECAY)
+    if small and "activation" in space and not fields:
+        space["activation"] = choice(*dict.fromkeys((recipe.activation, "relu", "tanh")))
     for name, (low, high) in ranges.items():
         if name in space and 0 < low < high:
             space[name] = log(low, high)
@@ -56,19 +78,67 @@ def before_training(
     def told(trial: Trial, study: Searched) -> None:
         on_trial(study.trials)
 
-    small = len(split.train) + len(split.val) < FEW and split.train.whole
-    folds = FOLDS if small or not len(split.val) else 1
+    folds = FOLDS if (small or is_small(split) or not len(split.val)) and split.train.whole else 1
     study = search(
         split,
         space=space,
         recipe=recipe,
         time=f"{max(1.0, SHARE * seconds):.1f}",
         folds=folds,
+        believe=0 if folds > 1 else 3,
         seed=recipe.seed,
         out=out,
         on_trial=told,
     )
-    return study if folds > 1 else _with_base(study, recipe, split)
+    if folds > 1:
+        return _paired(study, recipe, split, began + max(seconds, 4.0))
+    return _with_base(study, recipe, split)
+
+
+def _paired(study: Searched, recipe: Recipe, split: Split, deadline: float) -> Searched:
+    """The study with its best trials and the recipe as it was trained on the same folds with the same seeds.
+
+    A trial takes the recipe's place where it is ahead by more than a standard error of the paired differences:
+    over few examples the best of many trials is mostly the luckiest.
+    """
+    full = [one for one in study.ranked() if one.state == "complete" and one.epochs >= recipe.epochs][:BELIEVED]
+    base = Trial(len(study.trials), {}, state="dropped", why="the recipe as it was", epochs=recipe.epochs)
+    judged = {one.number: one for one in (base, *full)}
+    jobs = [
+        Job(one.number, one.params, recipe.epochs, recipe.epochs, fold, seed)
+        for seed in range(SEEDS)
+        for one in judged.values()
+        for fold in range(FOLDS)
+    ]
+    fleet, scores, losses = Fleet(), np.full((len(judged), SEEDS, FOLDS), math.nan), {}
+    fleet.deadline = deadline
+    rows = {number: row for row, number in enumerate(judged)}
+    for outcome in fleet.map(Work(recipe, split, folds=FOLDS), jobs):
+        job = outcome.job
+        if outcome.broken or outcome.epochs >= recipe.epochs:
+            scores[rows[job.trial], job.seed, job.fold] = -math.inf if outcome.broken else outcome.scores[-1]
+            losses.setdefault(job.trial, []).append(outcome.losses[-1] if outcome.losses else math.nan)
+    fleet.close()
+    whole = np.isfinite(scores).all((0, 2)) if full else np.zeros(SEEDS, bool)
+    if not whole.any():  # no time for a comparison: what was tried least stays
+        base.score = float(np.nanmean(scores[0])) if np.isfinite(scores[0]).any() else math.nan
+        study.trials.append(base)
+        study.believed = [base.number]
+        study.notes.append("no time was left to compare the best trials with the recipe as it was, which is kept")
+        return study
+    scores = scores[:, whole].reshape(len(judged), -1)
+    for one, row in zip(judged.values(), scores, strict=True):
+        one.scores, one.seeds = row.tolist(), int(whole.sum())
+        one.score, one.sd, one.loss = float(row.mean()), float(row.std(ddof=1)), float(np.mean(losses[one.number]))
+    study.trials.append(base)
+    order = sorted(judged, key=lambda number: judged[number].rank, reverse=True)
+    ahead = scores[rows[order[0]]] - scores[0]
+    if ahead.mean() <= ahead.std(ddof=1) / math.sqrt(len(ahead)):
+        order.remove(base.number)
+        order.insert(0, base.number)
+        study.notes.append("no trial did better than the recipe as it was by more than chance: it is kept")
+    study.believed = order[:1]
+    return study
 
 
 def _with_base(study: Searched, recipe: Recipe, split: Split) -> Searched:

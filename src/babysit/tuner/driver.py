@@ -246,8 +246,9 @@ class Search:
         if number < len(rungs) - 1:
             numbers = {trial.number for trial in stay}
             kept = {key: state for key, state in states.items() if key[0] in numbers}
-            self._rung = Rung(stage, number, numbers, kept, {trial.number: trial.to_dict() for trial in alive})
+            self._rung = Rung(stage, number, numbers, kept)
             if self.out is not None:
+                self._rung.trials = {trial.number: trial.to_dict() for trial in alive}
                 self.ledger.commit()
                 write_rung(self.out, self._rung)
             for trial in alive[keep:]:
@@ -344,10 +345,12 @@ class Search:
             return planned[stage]
         if self._left() <= 0:
             return 0
-        if self.plan.trials is not None:
-            planned = sizes(self.plan.trials, STAGES if self.plan.method == "staged" else 1)
+        if self.plan.seconds is not None:
+            most = math.inf if self.plan.trials is None else self.plan.trials - sum(planned)
+            planned = [*planned, int(min(self._next_size(stage), most))]
         else:
-            planned = [*planned, self._next_size(stage)]
+            assert self.plan.trials is not None
+            planned = sizes(self.plan.trials, STAGES if self.plan.method == "staged" else 1)
         self.ledger.remember(sizes=planned)
         return planned[stage] if stage < len(planned) else 0
 

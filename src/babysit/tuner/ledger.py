@@ -22,6 +22,13 @@ from ..record.study import Trial
 from .space import Dimension, Space
 from .storage import BufferedBackend
 
+try:
+    from optuna.storages.journal._storage import JournalOperation
+
+    _REPORT: int | None = int(JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
+except (ImportError, AttributeError):  # its file format has it, but its place in Optuna is not promised
+    _REPORT = None
+
 JOURNAL = "study.journal"
 STATES = {
     "complete": TrialState.COMPLETE,
@@ -142,10 +149,15 @@ class Ledger:
     def report(self, trial: Trial, since: int) -> None:
         """Write the values of the epochs after `since`."""
         trial_id = self._ids[trial.number]
-        for epoch in range(since + 1, trial.epochs + 1):
-            value = trial.curve[epoch - 1]
-            if math.isfinite(value):
-                self.storage.set_trial_intermediate_value(trial_id, epoch, value)
+        fresh = [(epoch, trial.curve[epoch - 1]) for epoch in range(since + 1, trial.epochs + 1)]
+        fresh = [(epoch, value) for epoch, value in fresh if math.isfinite(value)]
+        if self._backend is not None and _REPORT is not None:  # one append for all epochs: a third of the time
+            worker = self.storage._replay_result.worker_id
+            log = {"op_code": _REPORT, "worker_id": worker, "trial_id": trial_id}
+            self._backend.append_logs([{**log, "step": epoch, "intermediate_value": value} for epoch, value in fresh])
+            return
+        for epoch, value in fresh:
+            self.storage.set_trial_intermediate_value(trial_id, epoch, value)
 
     def finish(self, trial: Trial) -> None:
         """Write a trial's end. What diverged is told as pruned, with its last finite value."""

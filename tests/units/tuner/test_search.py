@@ -189,11 +189,11 @@ def check_kills(tmp_path, kills):
         assert one.curve == pytest.approx(other.curve, abs=1e-6)
 
 
-def test_a_time_is_kept():
-    began = time.monotonic()
-    study = search("iris", recipe=BASE.edit(epochs=400), space=SPACE, trials=10_000, time=2.0, believe=2)
-    assert time.monotonic() - began < 30  # a busy machine is slow, but it ends
+def test_a_time_ends_a_search_of_any_size():
+    study = search("iris", recipe=BASE.edit(epochs=400), space=SPACE, trials=10_000, time=1.0, believe=2)
+    assert len(study.trials) < 10_000
     assert not [trial for trial in study.trials if trial.state == "running"]
+    assert all(trial.why == "time was over" for trial in study.trials if trial.state == "failed")
 
 
 def test_seconds():
