@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,12 @@ CHECKS: dict[str, Check] = members("babysit.checks", Check)  # type: ignore[assi
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_contract(name):
     check_contract(CHECKS[name])
+
+
+def test_the_page_lists_every_check_with_its_question():
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    for one in CHECKS.values():
+        assert f"| `{one.name}` | {one.page.partition(chr(10))[0]} |" in page
 
 
 def test_a_file_is_one_check_of_its_name():

@@ -88,6 +88,22 @@ def _not_held(used: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterato
     missing = [one for one in used if one["optimizer"] is None and one["registered"] and one.get("graded", True)]
     if not missing:
         return
+    whole = _models(missing) - _models(held)
+    apart = [
+        one
+        for one in missing
+        if _models([one])
+        and _models([one]) <= whole
+        and held
+        and one["called"] > min(other["called"] for other in held)
+    ]
+    if apart:
+        names = [one["name"] for one in apart]
+        yield sick("parameters-not-optimized", f"{listed(names)} belong to a model that no optimizer holds. (On purpose, where it only judges or reads out.)",
+                   severity="info", where=names[0], remedies=(advice("Say so by requires_grad_(False)"),))  # fmt: skip
+        missing = [one for one in missing if one not in apart]
+    if not missing:
+        return
     first_held = min((one["called"] for one in held), default=None)
     behind = first_held is not None and all(one["called"] < first_held for one in missing)
     body_frozen = behind and not any(one.get("fresh") for one in missing)
@@ -98,6 +114,11 @@ def _not_held(used: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterato
                    where=names[0], remedies=(advice("Say so by requires_grad_(False), which also saves their gradients"),))  # fmt: skip
     else:
         yield sick("parameters-not-optimized", message, where=names[0], remedies=(ALL_PARAMETERS,))
+
+
+def _models(parameters: list[dict[str, Any]]) -> set[str]:
+    """The models that parameters belong to: with several, their number stands before a slash."""
+    return {one["name"].partition("/")[0] for one in parameters if "/" in one["name"]}
 
 
 def _cut(run: Run, held: list[dict[str, Any]]) -> list[str]:

@@ -259,6 +259,19 @@ def test_only_the_last_layer_trained_is_no_fault_behind_trained_layers():
     assert [one.severity for one in outcome.findings] == ["info"]
 
 
+def test_a_fixed_model_behind_the_trained_one_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = TRAIN.format(last="", epochs=10**9, zero="optimizer.zero_grad()")
+    text = text.replace("model(x[i:i + 32])", "fixed(model(x[i:i + 32]))").replace(
+        "optimizer =", "fixed = nn.Linear(4, 4)\noptimizer ="
+    )
+    outcomes = {
+        one.id: one for one in check_script(Script(str(script(tmp_path, text))), chosen(["parameters-learn"]), 30)
+    }
+    assert outcomes["parameters-learn"].passed
+    assert [one.severity for one in outcomes["parameters-learn"].findings] == ["info"]
+
+
 class Language(nn.Module):
     def __init__(self, bidirectional):
         super().__init__()

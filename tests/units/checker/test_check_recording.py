@@ -238,6 +238,7 @@ def test_a_closure_is_played_by_the_optimizer():
     asking = Asking(subject)
     losses = asking(asking.recipe, steps=5).series("loss.train").values
     assert subject.closures
+    assert subject.carried.get(0, 0) == 0  # cleared inside the step
     assert losses[-1] < losses[0]
 
 

@@ -207,7 +207,7 @@ class Recorder:
             number = len(self._optimizers)
             self._optimizers.append(optimizer)
             self._keep_optimizer(optimizer)
-        if number in self._clean and not self._clean[number]:
+        if number in self._clean and not self._clean[number] and not self.subject.closures:
             self.subject.carried[number] = self.subject.carried.get(number, 0) + 1
         self._counted[number] = self._counted.get(number, 0) + 1
         if self._counted[number] <= 10 and not _has_gradients(optimizer):
