@@ -41,8 +41,8 @@ class Fleet:
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], *, seeds: Sequence[int], lr: float | Sequence[float], momentum: float = 0.9,
-        decay: float | Sequence[float] = 0.0, optimizer: str = "sgd",
+        self, networks: Sequence[nn.Module], *, seeds: Sequence[int], lr: float | Sequence[float] | np.ndarray, momentum: float = 0.9,
+        decay: float | Sequence[float] | np.ndarray = 0.0, optimizer: str = "sgd",
     ) -> None:  # fmt: skip
         self.lanes, self.seeds, self.momentum, self.kind = len(networks), list(seeds), momentum, optimizer
         self.base = copy.deepcopy(networks[0]).train()
@@ -61,7 +61,7 @@ class Fleet:
         self._draws = [np.random.default_rng([seed, 0x0DE2]) for seed in self.seeds]
         self._left: list[np.ndarray] = [np.empty(0, np.int64)] * self.lanes
 
-    def _numbers(self, values: float | Sequence[float]) -> Tensor:
+    def _numbers(self, values: float | Sequence[float] | np.ndarray) -> Tensor:
         array = np.broadcast_to(np.asarray(values, np.float32), (self.lanes,))
         return torch.from_numpy(array.copy())
 

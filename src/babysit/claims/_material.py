@@ -80,11 +80,6 @@ class Material:
         """The bundled digits."""
         return cls("digits")
 
-    @property
-    def is_cifar(self) -> bool:
-        """Is it CIFAR-10 itself, so that the lecture's own numbers can stand beside?"""
-        return self.split.shape == (3, 32, 32) and len(self.split.classes) == 10 and "cifar" in self.source.lower()
-
     def raw(self) -> Examples:
         """Float inputs as they were read."""
         return self._get("raw", lambda: _examples(self.split, self.most))

@@ -62,7 +62,7 @@ def hidden(net: nn.Module) -> list[nn.Module]:
 
 def activations(net: nn.Module, x: Tensor, *, inputs: bool = False) -> list[Tensor]:
     """What each activation module gave (or got), still part of the graph, in evaluation of x (N, …)."""
-    kept: list[Tensor] = []
+    kept: list[Any] = []
     handles = [
         one.register_forward_hook(lambda module, got, gave: kept.append(got[0] if inputs else gave))
         for one in hidden(net)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ def spread(name: str, x: Any, rows: Any, tone: str = "", *, style: Any = "line",
     return [Area(name, xs, np.nanmin(array, 0), np.nanmax(array, 0), tone), line]
 
 
-def dots(name: str, x: Sequence[float], y: Sequence[float], tone: str = "") -> Line:
+def dots(name: str, x: Any, y: Any, tone: str = "") -> Line:
     """One point for each seed."""
     return Line(name, np.asarray(x, float), np.asarray(y, float), tone, "dots", label=False)
 

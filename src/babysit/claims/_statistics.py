@@ -24,7 +24,7 @@ def interval(values: Sequence[float] | np.ndarray, *, ratio: bool = False) -> tu
         >>> [round(one, 3) for one in interval([1.0, 2.0, 3.0, 4.0, 5.0])]
         [3.0, 1.037, 4.963]
         >>> [round(one, 3) for one in interval([1.0, 10.0, 100.0], ratio=True)]
-        [10.0, 0.033, 3047.458]
+        [10.0, 0.033, 3048.862]
 
     Source:
         Student 1908.
@@ -36,24 +36,20 @@ def interval(values: Sequence[float] | np.ndarray, *, ratio: bool = False) -> tu
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log(array)
         if not np.isfinite(logs).all():
-            return (_unless_all_same(array), 0.0, math.inf) if np.ptp(array) or not len(array) else _point(array)
+            return (float(np.median(array)), 0.0, math.inf) if (array != array[0]).any() else _point(array)
         centre, low, high = interval(logs)
-        return tuple(math.exp(min(one, 700.0)) for one in (centre, low, high))  # type: ignore[return-value]
+        return math.exp(centre), math.exp(max(low, -700.0)), math.exp(min(high, 700.0))
     if np.all(array == array[0]):
         return _point(array)
     if not np.isfinite(array).all():
-        return _unless_all_same(array), -math.inf, math.inf
+        return float(np.median(array)), -math.inf, math.inf
     centre = float(array.mean())
     half = student(len(array) - 1) * float(array.std(ddof=1)) / math.sqrt(len(array))
     return centre, centre - half, centre + half
 
 
 def _point(array: np.ndarray) -> tuple[float, float, float]:
-    return (float(array[0]),) * 3
-
-
-def _unless_all_same(array: np.ndarray) -> float:
-    return float(np.median(array))
+    return float(array[0]), float(array[0]), float(array[0])
 
 
 def student(freedom: int, confidence: float = CONFIDENCE) -> float:

@@ -93,7 +93,7 @@ class Measured:
         beside: what the lecture gives for its own data, and what was measured here, in words.
     """
 
-    values: Mapping[str, Sequence[float]]
+    values: Mapping[str, Any]
     figure: Panel
     why: str
     beside: str = ""
@@ -158,7 +158,7 @@ class Verdict:
         }  # fmt: skip
 
 
-def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Sequence[float]]) -> tuple[Setting, ...]:
+def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Any]) -> tuple[Setting, ...]:
     """Each setting judged by its own criterion, in the order of the criteria.
 
     Raises:
@@ -174,9 +174,10 @@ def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Sequence
 
 def together(settings: Sequence[Setting]) -> tuple[Judgement, str]:
     """One verdict of all settings, and on what it depends: all must hold, or all must fail."""
-    kinds = {one.verdict for one in settings}
-    if len(kinds) == 1 and "depends" not in kinds:
-        return kinds.pop(), ""
+    kinds: set[Judgement] = {one.verdict for one in settings}
+    first: Judgement = settings[0].verdict
+    if kinds == {first} and first != "depends":
+        return first, ""
     told = {
         "holds": "holds",
         "does-not-hold": "does not hold",

@@ -31,7 +31,7 @@ def best_at_the_edge(data, *, seeds, quick):
     """
     rows = data.rows()
     count, steps = (12, 100) if quick else (32, 200)
-    place, gain, shown = [], [], None
+    place, gain, shown = [], [], []
     for seed in seeds:
         draw = np.random.default_rng([seed, 44])
         lr = np.concatenate([log_uniform(draw, NARROW, count), log_uniform(draw, WIDE, count)])
@@ -40,7 +40,7 @@ def best_at_the_edge(data, *, seeds, quick):
         best = lr[:count][score[:count].argmax()]
         place.append(float(np.log10(best / NARROW[0]) / np.log10(NARROW[1] / NARROW[0])))
         gain.append(found.val[count:].max() - found.val[:count].max())
-        shown = shown or (lr, found.val)
+        shown = shown or [lr, found.val]
     lr, val = shown
     marks = [
         Line("narrow", lr[:count], val[:count], "bad", "dots", label=False),

@@ -31,7 +31,7 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
     """
     rows = data.rows()
     count, steps = (20, 100) if quick else (60, 250)
-    lost, saved, example = [], [], None
+    lost, saved, example = [], [], []
     for seed in seeds:
         draw = np.random.default_rng([seed, 39])
         lr = log_uniform(draw, LR, count)
@@ -42,8 +42,8 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
         at = np.where(broken, found.steps[over.argmax(0)], steps)
         saved.append(1 - at.sum() / (count * steps))
         lost.append(found.val.max() - (found.val[~broken].max() if (~broken).any() else 0.0))
-        example = example or (lr, found, broken)
-    lr, found, broken = example
+        example = example or [found, broken]
+    found, broken = example
     curves = np.where(np.isfinite(found.curves), found.curves / found.first, np.nan)
     marks = [Line("kept", found.steps, curves[:, one], "blue", "faint", label=False) for one in np.flatnonzero(~broken)]
     marks += [

@@ -31,7 +31,8 @@ def coarse_to_fine_pays(data, *, seeds, quick):
     rows = data.rows()
     steps, repeats = (80, 1) if quick else (200, 4)
     values: dict[str, list[float]] = {}
-    shown = None
+    reached = []
+    shown = []
     for name, budget in (("few trials", 6), ("many trials", 24)):
         gains = []
         for seed in seeds:
@@ -44,7 +45,8 @@ def coarse_to_fine_pays(data, *, seeds, quick):
                 fine = _stage(rows, draw, seed, steps, box_lr, box_decay, budget // 2)
                 chosen = fine[3][fine[2].argmax()]
                 both.append(chosen - one)
-                shown = (coarse, fine) if name == "many trials" and shown is None else shown
+                reached.append((coarse[2].max(), fine[2].max()))
+                shown = [coarse, fine] if name == "many trials" and not shown else shown
             gains.append(float(np.mean(both)))
         values[name] = gains
     (lr, decay, val, _), (lr2, decay2, val2, _) = shown
@@ -53,11 +55,13 @@ def coarse_to_fine_pays(data, *, seeds, quick):
                                               np.concatenate([val, val2]).clip(0), label="validation accuracy", share=True)],
         x=Axis("learning rate, exponent of ten"), y=Axis("decay, exponent of ten"), height=320,
     )  # fmt: skip
+    first, second = np.mean(reached, 0)
     return Measured(
         values, figure,
         "Short trainings are cheap and tell good regions from hopeless ones; full trainings are then spent where they count. What can go wrong "
         "is that a short training favours high rates over what is best in the end, and that with few trials the box is drawn around luck.",
-        beside="The lecture, CIFAR-10: a coarse search over 5 epochs reaches about 41 %, the finer one about 53 %.",
+        beside=f"The lecture, CIFAR-10: a coarse search over 5 epochs reaches about 41 %, the finer one about 53 %. "
+        f"Here the best validation accuracy is {first:.1%} coarse and {second:.1%} fine.",
     )  # fmt: skip
 
 

@@ -42,11 +42,12 @@ def pca_and_whitening(data, *, seeds, quick):
         values["decorrelated"].append(float(correlations.max()))
         values["whitened"].append(float((white[:, kept].var(0, correction=0) - 1).abs().max()))
         values["compact"].append(float(variance[: max(1, len(variance) // 4)].sum() / variance.sum()))
-    raw = data.raw()
-    raw = raw if len(raw.shape) == 3 and raw.shape[1] * raw.shape[2] * raw.shape[0] <= 3072 else data.pixels()
+    images = data.raw() if len(data.raw().shape) == 3 else data.pixels()
+    shrink = -(-images.shape[1] // 16)  # a covariance of more than 16 x 16 pixels takes long
+    small = torch.nn.functional.avg_pool2d(images.x[: 400 if quick else 2000], shrink)
     figure = Panel(
         "The mean, eigenvectors, and reconstructions",
-        [Images(_pictures(raw.x[: 400 if quick else 2000]))],
+        [Images(_pictures(small))],
         x=Axis(),
         height=250,
     )

@@ -35,7 +35,7 @@ def random_beats_grid(data, *, seeds, quick):
     """
     rows = data.rows()
     steps = 80 if quick else 200
-    real, cells, points = [], None, None
+    real, cells, points = [], [], []
     for seed in seeds:
         draw = np.random.default_rng([seed, 42])
         lr, decay = np.repeat(grid(LR, SIDE), SIDE), np.tile(grid(WEAK, SIDE), SIDE)
@@ -45,7 +45,7 @@ def random_beats_grid(data, *, seeds, quick):
             rows, np.concatenate([lr, many]), np.concatenate([decay, weak]), [seed] * (SIDE * SIDE + count), steps
         )
         real.append(best_of(found.val[SIDE * SIDE :], SIDE * SIDE) - found.val[: SIDE * SIDE].max())
-        if cells is None:
+        if not cells:
             cells, points = (
                 (lr, found.val[: SIDE * SIDE]),
                 (many[: SIDE * SIDE], found.val[SIDE * SIDE : 2 * SIDE * SIDE]),

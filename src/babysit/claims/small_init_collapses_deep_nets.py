@@ -33,5 +33,5 @@ def small_init_collapses_deep_nets(data, *, seeds, quick):
         {"outputs": [one.std[-1] / one.std[0] for one in found], "gradients": [one.gradient[0] / one.gradient[-1] for one in found]}, figure,
         f"Each layer multiplies the signal's spread by 0.01 √500 = 0.22 (measured: {factor:.2f}), so nothing is left after ten. "
         "Gradients on the weights are that spread times what comes back, which shrinks by the same factor: nothing learns.",
-        beside=f"The lecture: std 0.213 at layer 1, 1e-6 and less from layer 9 on. Here {np.mean([one.std[0] for one in found]):.3f} and {short(np.mean([one.std[8] for one in found]))}.",
+        beside=f"The lecture: std 0.213 at layer 1, 1e-6 and less from layer 9 on. Here {np.mean([one.std[0] for one in found]):.3f} and {short(float(np.mean([one.std[8] for one in found])))}.",
     )  # fmt: skip
