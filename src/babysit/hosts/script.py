@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BabysitError, RecipeError
+from ..errors import RecipeError
 from ..record import Run
 
 _HERE = str(Path(__file__).resolve().parent.parent) + os.sep
@@ -116,7 +116,8 @@ class _Program:
 
 
 def _script(path: str, args: Sequence[str]) -> _Program:
-    file = os.path.join(path, "__main__.py") if os.path.isdir(path) else path
+    folder = os.path.isdir(path)
+    file = os.path.abspath(os.path.join(path, "__main__.py") if folder else path)
     try:
         source = Path(file).read_bytes()
     except OSError as error:
@@ -129,7 +130,7 @@ def _script(path: str, args: Sequence[str]) -> _Program:
     main.__builtins__ = sys.modules["builtins"]  # type: ignore[attr-defined]
     main.__dict__["__cached__"] = None
     code = _compiled(source, file)
-    first = os.path.dirname(os.path.realpath(file)) if not os.path.isdir(path) else path
+    first = path if folder else os.path.dirname(os.path.realpath(file))
     return _Program(main, code, [path, *args], first, source)
 
 
@@ -248,6 +249,3 @@ def without_ours(error: BaseException) -> BaseException:
 
 def _is_ours(file: str) -> bool:
     return file.startswith(_HERE) and (f"{os.sep}watcher{os.sep}" in file or f"{os.sep}hosts{os.sep}" in file)
-
-
-_ = BabysitError
