@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -114,7 +115,7 @@ class Search:
         self.ledger = Ledger(name, identity, storage=storage, folder=out, sampler=sampler)
         self._asks = sampler is not None
         self.method = None if self._asks else self._method(space)
-        self.worker = f"{socket.gethostname()}:{out.resolve()}" if out is not None else "memory"
+        self.worker = f"{socket.gethostname()}:{out.resolve() if out is not None else os.getpid()}"
         metric = "accuracy" if task == "classification" else "r2"
         self.study = Searched(
             space.to_dict(), [], metric, plan.epochs, folds, _name(plan.method), optuna=self.ledger.study, recipe=base,
@@ -122,6 +123,7 @@ class Search:
         )  # fmt: skip
         self._by_number: dict[int, Trial] = {}
         self._rung = Rung()
+        self._elsewhere: list[Trial] = []
         self._recall()
 
     # the whole
@@ -185,7 +187,7 @@ class Search:
             self._widen(stage, before)
         if isinstance(self.method, Staged):
             self.study.boxes = [*self.study.boxes[:stage], self.method.box(stage, before)]
-        missing = count - len(known)
+        missing = count - len(known) - sum(trial.stage == stage for trial in self._elsewhere)
         if missing <= 0:
             return known
         if self._asks:
@@ -414,7 +416,10 @@ class Search:
         for frozen in self.ledger.frozen():
             trial = trial_of(frozen)
             self._by_number[trial.number] = trial
-            self.study.trials.append(trial)
+            if trial.state == "running" and frozen.system_attrs.get("babysit:worker") != self.worker:
+                self._elsewhere.append(trial)  # another machine has it, or had
+            else:
+                self.study.trials.append(trial)
         for plain in state.get("believed", ()):
             trial = self._by_number[plain["number"]]
             trial.score, trial.sd, trial.scores, trial.seeds = (
@@ -449,7 +454,7 @@ class Search:
         planned = self.ledger.state.get("sizes", [])
         stage = 0
         while stage < len(planned):
-            mine = [trial for trial in self.study.trials if trial.stage == stage]
+            mine = [trial for trial in [*self.study.trials, *self._elsewhere] if trial.stage == stage]
             if stage in running or len(mine) < planned[stage]:
                 return stage
             stage += 1
