@@ -8,14 +8,19 @@ import click
 @click.command("serve")
 @click.argument("folder", default="runs", type=click.Path())
 @click.option("--port", default=6006, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Another address than this machine's own asks for a token.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Another address than this machine's own asks for a token."
+)
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
-def command(folder: str, port: int, host: str, opens: bool) -> None:
+@click.option("--beside", is_flag=True, hidden=True, help="End when the standard input closes.")
+def command(folder: str, port: int, host: str, opens: bool, beside: bool) -> None:
     """Open the live page of a folder of runs. It only reads; it is this machine's alone unless told otherwise."""
-    from ..views.dashboard import serve
+    from ..views.dashboard.serving import end_with_parent, serve
     from ._judge import judge
 
     served = serve(folder, host=host, port=port, judge=judge)
+    if beside:
+        end_with_parent()
     click.echo(f"{served.url}   (Ctrl-C ends it)")
     if opens:
         import webbrowser

@@ -78,7 +78,7 @@ class LiveDisplay:
         try:
             shown = bundle(run)
             if self._handle is None:
-                from IPython.display import display
+                from IPython.display import display  # type: ignore[import-not-found]
 
                 self._handle = display(shown, raw=True, display_id=True)
             else:

@@ -6,6 +6,9 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
+import textwrap
 import time
 from urllib.parse import quote
 
@@ -388,8 +391,37 @@ def test_an_empty_or_missing_folder_has_an_empty_page(tmp_path):
         assert httpx.get(f"{served.url}api/runs").json()["runs"] == []
 
 
-def test_serving_in_the_background_gives_an_address(folder):
-    assert httpx.get(serve_in_background(folder)).status_code == 200
+def test_serving_beside_a_training_ends_with_it_however_it_ends(folder):
+    code = f"""
+        import os, signal
+        from babysit.views.dashboard import serve_in_background
+        print(serve_in_background({str(folder)!r}), flush=True)
+        input()
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as training:
+        url = training.stdout.readline().strip()
+        assert len(httpx.get(f"{url}api/runs").json()["runs"]) == 8
+        training.communicate("now\n")
+    assert training.returncode == -9
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the page outlived the training")
+
+
+def test_a_page_that_can_not_come_up_is_a_clear_error(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OutputError, match="must come up"):
+            serve_in_background(folder, port=taken.getsockname()[1])
 
 
 def test_an_unknown_run_is_named(folder):

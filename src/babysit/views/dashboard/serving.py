@@ -1,9 +1,14 @@
-"""Serving the page: in front (`babysit serve`), or beside a training in a thread (`--page`)."""
+"""Serving the page: in front (`babysit serve`), or beside a training (`--page`)."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -100,9 +105,58 @@ def serve(
     return Served(folder, host=host, port=port, token=token, judge=judge)
 
 
-def serve_in_background(folder: str | Path, *, port: int = 0, judge: Callable[[Run], Any] | None = None) -> str:
-    """Serve a folder beside whatever goes on (`--page`), until the process ends; the address to open."""
-    return serve(folder, port=port, judge=judge).start().url
+def serve_in_background(folder: str | Path, *, port: int = 0) -> str:
+    """Serve a folder beside a training (`--page`), until this process ends; the address to open.
+
+    A process of its own, at a lower priority, so that the training shares neither its interpreter's lock nor its
+    memory with it; it ends when this process does, however that ends.
+
+    Raises:
+        OutputError: it did not come up.
+    """
+    command = [sys.executable, "-m", "babysit", "serve", str(Path(folder).resolve()), "--port", str(port), "--beside"]
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+    except OSError as error:
+        raise OutputError(f"the page must be startable, but: {error}") from error
+    assert child.stdout is not None
+    url = child.stdout.readline().split(" ")[0].strip()
+    if not url.startswith("http"):
+        child.kill()
+        _end(child)
+        raise OutputError(f"the page of {folder} must come up, but it ended at once (is port {port} free?)")
+    atexit.register(_end, child)
+    return url
+
+
+def end_with_parent() -> None:
+    """End this process when what started it has gone: its end of our standard input closes, by whatever death."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.read(0, 1024):
+                pass
+        os._exit(0)
+
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)
+    threading.Thread(target=wait, name="babysit-parent", daemon=True).start()
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=3)
 
 
 def _listen(host: str, port: int) -> socket.socket:

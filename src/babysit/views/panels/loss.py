@@ -23,7 +23,8 @@ def loss(run):
     if len(train):
         noisy = len(train) >= 50
         marks += [Line("raw", train.steps, train.values, "train", "faint", label=False)] if noisy else []
-        marks.append(Line("train", *(smooth(*train) if noisy else train), "train"))
+        steps, strong = smooth(train.steps, train.values) if noisy else (train.steps, train.values)
+        marks.append(Line("train", steps, strong, "train"))
         values.append(Value("train", number(train.last), "train"))
         bad = np.flatnonzero(~np.isfinite(train.values))
         if len(bad):
