@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from ..checks import Outcome
+from ..doctor import Verdict
 from ..record.study import Study, Trial, line
 
 SHOWN = 8
@@ -79,6 +80,18 @@ class Teller:
             self.console.print(Text(f"     {widening}", "yellow"))
         for note in study.notes:
             self.console.print(Text(f"     {note}", "dim"))
+
+    def verdict(self, verdict: Verdict) -> None:
+        style = {"healthy": "bold green", "findings": "bold yellow"}.get(verdict.status, "dim")
+        text = Text(f"     {'doctor':<13} ", "dim") + Text(verdict.status, style)
+        if verdict.reason:
+            text.append(f"  {verdict.reason}", "dim")
+        self.console.print(text)
+        for one in verdict.roots:
+            mark = "✖" if one.severity == "error" else "!"
+            self.console.print(Text(f"   {mark} {one.id:<22} ", "yellow") + Text(one.message))
+            if one.remedies:
+                self.console.print(Text(f"     try          {one.remedies[0].title}", "dim"))
 
     @contextlib.contextmanager
     def progress(self, title: str, total: float) -> Iterator[Callable[[float, str], None]]:

@@ -4,10 +4,10 @@
 `fit` trains in memory and writes nothing: what search, checks and claims are made of. `load_model` and
 `predict` use what was saved; `export_onnx` takes it elsewhere.
 
-What is where: `whole` the steps in order · `loop` one training · `prepared` its data · `network` what is
-saved · `criterion` `optimizer` `schedule` what a recipe's words mean · `brief` short trainings for the checks ·
-`folder` `checkpoint` `saved` what lies on disk · `final` `interval` the one test · `stopping` ·
-`budget` `defaults` · `show` `words` what is told · `seam` the search that can be handed in.
+What is where: `whole` the steps in order · `deciding` the checks, the search, the epochs · `folds` small sets ·
+`loop` one training · `prepared` its data · `network` what is saved · `criterion` `optimizer` `schedule` what a recipe's
+words mean · `brief` short trainings for the checks · `folder` `checkpoint` `saved` `onnx` what lies on disk · `final` the
+one test · `stopping` `budget` `defaults` · `facts` what is recorded once · `show` `words` what is told.
 """
 
 from .loop import Epoch, Training, fit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from time import perf_counter
 
 from ..errors import RecipeError
@@ -44,15 +45,17 @@ class Budget:
     Args:
         seconds: the whole budget, None for no limit.
         spent: what was used up before.
+        clock: seconds since some moment.
     """
 
-    def __init__(self, seconds: float | None, spent: float = 0.0) -> None:
-        self.seconds, self._began = seconds, perf_counter() - spent
+    def __init__(self, seconds: float | None, spent: float = 0.0, clock: Callable[[], float] = perf_counter) -> None:
+        self.seconds, self._clock = seconds, clock
+        self._began = clock() - spent
 
     @property
     def spent(self) -> float:
         """Seconds since the beginning."""
-        return perf_counter() - self._began
+        return self._clock() - self._began
 
     @property
     def left(self) -> float:
@@ -73,3 +76,13 @@ class Budget:
         if self.seconds is None:
             return max(10.0, training)
         return SEARCH * self.for_training()
+
+
+def epochs_within(epochs: int, needed: float, room: float) -> int:
+    """As many of the epochs, which take `needed` seconds in all, as there is room for; one at least.
+
+    Examples:
+        >>> epochs_within(30, needed=60, room=20), epochs_within(30, needed=60, room=100)
+        (10, 30)
+    """
+    return epochs if needed <= room else max(1, int(epochs * room / needed))

@@ -9,6 +9,7 @@ from typing import Any
 from ..data import Split
 from ..nn import model_name
 from ..record import Recipe
+from .folds import is_small
 
 STEPS = 1500
 """Optimizer steps of a training, at least: small sets get more epochs."""
@@ -30,7 +31,8 @@ def settle(recipe: Recipe, split: Split, given: Collection[str]) -> Recipe:
 
     * batch: an eighth of the training examples or fewer, between 8 and 64, so that small sets see many steps;
     * images of 8 x 8 and more: a convnet of 32 channels (16 below 16 x 16) with batch norm, lr 3e-3 and some dropout;
-    * everything else: dropout 0.3, as small tables are learned by heart within seconds;
+    * everything else: dropout 0.3, as tables are soon learned by heart; and below 1,000 examples lr 0.005 and
+      weight_decay 0.03, so that the network is fitted in full yet stays smooth;
     * epochs: so many that there are about 1,500 steps, at least 30 (20 for images), at most 200.
     """
     count = len(split.train)
@@ -43,6 +45,8 @@ def settle(recipe: Recipe, split: Split, given: Collection[str]) -> Recipe:
         edit |= {"width": 16 if small else 32, "norm": "batch", "dropout": 0.2, "lr": 3e-3}
     elif recipe.model in ("auto", "mlp"):
         edit["dropout"] = 0.3
+        if is_small(split):
+            edit |= {"lr": 5e-3, "weight_decay": 3e-2}
     steps = max(1, count // int(recipe.batch if "batch" in given else edit["batch"]))
     edit["epochs"] = max(20 if image else 30, min(MOST, -(-(IMAGE_STEPS if image else STEPS) // steps)))
     return recipe.edit({name: value for name, value in edit.items() if name not in given})

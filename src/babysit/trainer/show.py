@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from ..checks import Outcome
+from ..doctor import Verdict
 from ..record.study import Study, Trial
 
 Update = Callable[[float, str], None]
@@ -36,6 +37,10 @@ class Show(Protocol):
         """The search is over."""
         ...
 
+    def verdict(self, verdict: Verdict) -> None:
+        """What the doctor says of the whole run."""
+        ...
+
     def progress(self, title: str, total: float) -> AbstractContextManager[Update]:
         """A bar for something that may be longer than a second."""
         ...
@@ -53,6 +58,8 @@ class Silent:
     def trials(self, trials: Sequence[Trial]) -> None: ...
 
     def study(self, study: Study) -> None: ...
+
+    def verdict(self, verdict: Verdict) -> None: ...
 
     @contextmanager
     def progress(self, title: str, total: float) -> Iterator[Update]:

@@ -6,39 +6,36 @@ run stopped anywhere goes on without deciding anything anew.
 
 from __future__ import annotations
 
-import math
-import platform
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
 
-from ..checks import Check, gates
 from ..data import Split, load
 from ..data.summary import summary
+from ..doctor import Verdict, diagnose
 from ..errors import DataError, RecipeError, RecordError, TrainingError
 from ..nn import model_name
 from ..nn.preprocess import auto
 from ..record import Event, Recipe, Run, Store
 from ..record.store import read
-from ..record.study import Study, Trial
-from ..registry import members
+from ..record.study import Study
 from . import checkpoint
-from .brief import brief
 from .budget import Budget, seconds_of
 from .criterion import name_of
+from .deciding import Decision, Search, folds_of
 from .defaults import chosen, settle
+from .facts import facts
 from .final import confusion, judge
-from .folder import CHECKPOINT, PLAN, REPORT, SEARCH, Plan, fingerprint, finished, made, name_for
+from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made, name_for
+from .folds import Folds, joined, write_folds
 from .loop import Training
 from .prepared import Prepared, device_of, prepare
 from .saved import About, save_model
-from .seam import Search
 from .show import Show, Silent
 from .stopping import Interrupted, Saver, stopping, threads_for, threads_set
-from .words import PREPROCESS, about_data, about_test, in_words, parameters, refusal
+from .words import PREPROCESS, about_data, about_test, in_words
 
 
 def train(
@@ -143,27 +140,28 @@ class _Job:
     ) -> None:
         self.folder, self.recipe, self.split, self.device = folder, recipe, split, device
         self.plan, self.budget, self.show = plan, budget, show
-        self.ranges: dict[str, tuple[float, float]] = {}
         self.before = plan.seconds
 
     def run(self, *, search: Search | None, fields: Sequence[str] | None, go_on: bool) -> Run:
         """All steps, those that the plan holds already left out."""
         with threads_set(self.plan.threads):
-            facts = summary(self.split)
-            self.show.facts(about_data(facts))
+            summed = summary(self.split)
+            self.show.facts(about_data(summed))
             prepared = self._preprocess()
             self._architecture(prepared)
             self.plan.settled = self.recipe.to_dict()
             if self.plan.final is None:
+                plan, budget = self.plan, self.budget
+                decision = Decision(self.recipe, self.split, prepared, plan, self.folder, budget, self.show)
                 try:
-                    self._decide(prepared, search, fields, go_on)
+                    decision.run(search, fields, go_on=go_on, save=self._save_plan)
                 except KeyboardInterrupt:
                     self._save_plan()
                     raise Interrupted(self.folder) from None
             assert self.plan.final is not None
             self.recipe = Recipe.of(self.plan.final)
-            training = self._train(prepared, facts)
-            return self._finish(training, facts)
+            folds = folds_of(self.plan)
+            return self._finish(self._train(prepared, summed, folds), folds)
 
     # steps 2 and 3: what is made of the data
 
@@ -199,95 +197,31 @@ class _Job:
             ]
         )
 
-    # steps 4 and 5: what is decided
-
-    def _decide(self, prepared: Prepared, search: Search | None, fields: Sequence[str] | None, go_on: bool) -> None:
-        self._gates(prepared, go_on)
-        self._save_plan()
-        if search is not None:
-            self._search(prepared, search, fields)
-        final = self._fit_to_time(prepared)
-        self.plan.final = final.to_dict()
-        self._save_plan()
-
-    def _gates(self, prepared: Prepared, go_on: bool) -> None:
-        self.show.step(4, "Before learning", "a minute here saves hours: most faults show before any real training")
-        train_a_little = brief(self.split, prepared, self.recipe)
-        found = gates(members("babysit.checks", Check))  # type: ignore[arg-type]
-        self.plan.checks = []
-        with self.show.progress("checking", len(found)) as update:
-            for number, gate in enumerate(found):
-                update(number, gate.name)
-                outcome = gate(self.recipe, train_a_little)
-                self.plan.checks.append(outcome.to_dict())
-                self.ranges |= dict(outcome.suggests)
-                self.show.outcome(outcome)
-                if outcome.passed is False and not go_on:
-                    raise TrainingError(refusal(gate, outcome.expected, outcome.measured, outcome.reason))
-
-    def _search(self, prepared: Prepared, search: Search, fields: Sequence[str] | None) -> None:
-        self.show.step(5, "Search", "coarse to fine: many short trials first, then longer ones around the best")
-        seconds = self.budget.for_search(self._seconds_of_training(prepared))
-        with self.show.progress("searching", seconds) as update:
-            began = perf_counter()
-
-            def on_trial(trials: Sequence[Trial]) -> None:
-                self.show.trials(trials)
-                update(perf_counter() - began, f"{len(trials)} trials")
-
-            study = search(
-                self.recipe,
-                self.split,
-                fields=fields,
-                ranges=self.ranges,
-                seconds=seconds,
-                on_trial=on_trial,
-                out=self.folder / SEARCH,
-            )
-        self.plan.study = study.to_dict()
-        self.show.study(study)
-        try:
-            best = study.best.params
-        except ValueError:  # not one trial came through: the recipe stays as it was, and says so
-            best = {}
-        self.recipe = self.recipe.edit(best)
-
-    def _seconds_of_training(self, prepared: Prepared) -> float:
-        """What a whole training is expected to take, by some of its steps."""
-        training = Training(self.recipe, self.split, prepared=prepared)
-        return training.probe() * training.total_steps
-
-    def _fit_to_time(self, prepared: Prepared) -> Recipe:
-        """Fewer epochs where the budget asks for that, so that the schedule comes to its end."""
-        room = self.budget.for_training()
-        if math.isinf(room):
-            return self.recipe
-        needed = self._seconds_of_training(prepared) * 1.15
-        epochs = self.recipe.epochs if needed <= room else max(1, int(self.recipe.epochs * room / needed))
-        if epochs < self.recipe.epochs:
-            self.show.facts([("time", f"{epochs} epochs instead of {self.recipe.epochs} fit into the budget")])
-        return self.recipe.edit(epochs=epochs)
-
     def _save_plan(self) -> None:
         self.plan.seconds = self.before + self.budget.spent
         self.plan.write(self.folder)
 
     # step 6: training
 
-    def _train(self, prepared: Prepared, facts: dict[str, Any]) -> Training:
-        self.show.step(6, "Train", "the best weights by validation are kept; the test part is not looked at")
+    def _train(self, prepared: Prepared, summed: dict[str, Any], folds: Folds | None) -> Training:
+        split = self.split
+        if folds is not None:
+            split = joined(split)
+            prepared = prepare(self.recipe, split, self.device)
+        why = "the best weights by validation are kept" if folds is None else "on train and validation together"
+        self.show.step(6, "Train", f"{why}; the test part is not looked at")
         path = self.folder / CHECKPOINT
         tensors, plain = checkpoint.load_tensors(path) if path.exists() else ({}, {})
         store = Store(self.folder, resume=plain.get("step", 0) if path.exists() else 0)
         try:
-            training = Training(self.recipe, self.split, prepared=prepared, record=store)
+            training = Training(self.recipe, split, prepared=prepared, record=store)
             if tensors:
                 training.restore(tensors, plain)
             else:
-                self._write_facts(store, training, facts)
+                self._write_facts(store, training, split, summed)
             store.add_event(Event(training.step, "phase", "", {"name": "train"}))
-            self._loop(training, path)
-            store.add_event(Event(training.step, "end", "", {"reason": training.ended}))
+            self._loop(training, path, store, folds)
+            store.add_event(Event(training.step, "end", "", {"reason": training.ended or "epochs fixed by folds"}))
         finally:
             store.close()
         if training.best is None:
@@ -297,42 +231,41 @@ class _Job:
             )
         return training
 
-    def _loop(self, training: Training, path: Path) -> None:
+    def _loop(self, training: Training, path: Path, store: Store, folds: Folds | None) -> None:
         saver = Saver(path)
-        epochs = self.recipe.epochs
+        epochs = self.recipe.epochs if folds is None else folds.until
         with self.show.progress("training", epochs) as update, stopping(training):
-            while training.ended is None:
+            while training.ended is None and len(training.history) < epochs:
                 epoch = training.epoch(on_look=saver.maybe)
                 if epoch is None:
                     saver.save(training)
                     raise Interrupted(self.folder)
+                if folds is not None:
+                    write_folds(store, folds, epoch, self.split.task)
                 update(epoch.number, in_words(training))
                 saver.maybe(training)
         saver.save(training)
         best = training.best
         if best is not None:
-            self.show.facts([("best", f"epoch {best.number} of {len(training.history)}: {in_words(training, best)}")])
+            kept = "best" if folds is None else "kept"
+            self.show.facts([(kept, f"epoch {best.number} of {self.recipe.epochs}: {in_words(training, best)}")])
 
-    def _write_facts(self, store: Store, training: Training, facts: dict[str, Any]) -> None:
-        kind = "classes" if self.split.task == "classification" else "regression"
-        store.set_fact("recipe", self.recipe.to_dict())
-        store.set_fact("task", {"kind": kind, "classes": len(self.split.classes), "names": list(self.split.classes)})
-        store.set_fact("data", facts)
-        store.set_fact("checks", self.plan.checks)
-        store.set_fact("study", self.plan.study)
-        store.set_fact("epochs", {"length": training.epoch_steps})
-        store.set_fact("versions", {"torch": torch.__version__, "python": platform.python_version()})
-        store.set_fact("machine", {"device": str(self.device), "threads": self.plan.threads})
-        store.set_fact("parameters", parameters(training))
+    def _write_facts(self, store: Store, training: Training, split: Split, summed: dict[str, Any]) -> None:
+        known = facts(training, split)
+        known |= {"recipe": self.recipe.to_dict(), "data": summed, "checks": self.plan.checks, "study": self.plan.study}
+        known |= {"machine": {"device": str(self.device), "threads": self.plan.threads}, "folds": self.plan.folds}
+        for name, value in known.items():
+            store.set_fact(name, value)
 
     # step 7: the one test
 
-    def _finish(self, training: Training, facts: dict[str, Any]) -> Run:
+    def _finish(self, training: Training, folds: Folds | None) -> Run:
         self.show.step(7, "Test", "once, on examples that nothing has seen; the interval says how sure that is")
         training.restore_best()
         network = training.model.eval()
-        val = judge(network, self.split.val, self.split.task)
-        test = judge(network, self.split.test, self.split.task)
+        task = self.split.task
+        val = judge(network, self.split.val, task) if folds is None else folds.judged(task)
+        test = judge(network, self.split.test, task)
         network = network.cpu()
         save_model(self.folder, network, About.of(self.recipe, self.split))
         checkpoint.write(self.folder / "recipe.toml", self.recipe.to_toml())
@@ -341,7 +274,7 @@ class _Job:
         try:
             for name, value in (("test", test), ("val", val), ("seconds", seconds)):
                 store.set_fact(name, value)
-            if self.split.task == "classification" and len(self.split.test):
+            if task == "classification" and len(self.split.test):
                 counts = confusion(network, self.split.test.to("cpu"), len(self.split.classes))
                 store.add_vector(training.step, "confusion", "", counts)
         finally:
@@ -349,17 +282,17 @@ class _Job:
         if store.failed:
             raise RecordError(f"the record of {self.folder} could not be written: {store.failed}")
         run = read(self.folder)
-        _report(run, self.plan.study)
+        verdict = diagnose(run)
+        self._report(run, verdict)
         for name in (PLAN, CHECKPOINT):
             (self.folder / name).unlink(missing_ok=True)
         self.show.facts(about_test(val, test, self.folder))
+        self.show.verdict(verdict)
         return run
 
+    def _report(self, run: Run, verdict: Verdict) -> None:
+        """Write `report.html`."""
+        from ..views.page import report
 
-def _report(run: Run, study: dict[str, Any] | None) -> None:
-    """Write `report.html`."""
-    from ..doctor import diagnose
-    from ..views.page import report
-
-    assert run.folder is not None
-    report(run, run.folder / REPORT, verdict=diagnose(run), study=Study.from_dict(study) if study else None)
+        study = Study.from_dict(self.plan.study) if self.plan.study else None
+        report(run, self.folder / REPORT, verdict=verdict, study=study)

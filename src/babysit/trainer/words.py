@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import Check
-from ..record import Run
+from ..record import Recipe, Run
 from .folder import REPORT
+from .folds import Folds
 from .loop import Training
 from .saved import FILE as MODEL
 
@@ -71,18 +72,33 @@ def about_data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def about_folds(folds: Folds, recipe: Recipe, task: str) -> list[tuple[str, str]]:
+    found = folds.judged(task)
+    name, value = next((name, found[key]) for name, key in (("accuracy", "accuracy"), ("R²", "r2")) if key in found)
+    length = (
+        f"all {recipe.epochs} epochs pay"
+        if folds.until == recipe.epochs
+        else f"{folds.until} of {recipe.epochs} epochs"
+    )
+    return [
+        ("small set", "the final network also learns from the validation part; its epochs are fixed by folds"),
+        ("folds", f"{length}: {name} {value:.3f} over {folds.count} folds of {folds.examples} examples"),
+    ]
+
+
 def about_test(val: Mapping[str, Any], test: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:
     rows = []
     for name, found in (("validation", val), ("test", test)):
         if not found.get("n"):
             continue
+        name, where = ("folds", "out of fold") if "folds" in found else (name, "examples")
         low, high = found["interval"]
         if "accuracy" in found:
             rows.append(
-                (name, f"accuracy {found['accuracy']:.2%}  (95 %: {low:.1%} … {high:.1%}; {found['n']} examples)")
+                (name, f"accuracy {found['accuracy']:.2%}  (95 %: {low:.1%} … {high:.1%}; {found['n']} {where})")
             )
         else:
-            rows.append((name, f"R² {found['r2']:.3f}  (95 %: {low:.3f} … {high:.3f}; {found['n']} examples)"))
+            rows.append((name, f"R² {found['r2']:.3f}  (95 %: {low:.3f} … {high:.3f}; {found['n']} {where})"))
     saved = [name for name in (MODEL, "recipe.toml", "run.sqlite", REPORT) if (folder / name).exists()]
     return [*rows, ("saved", f"{folder}/  {', '.join(saved)}")]
 
@@ -92,23 +108,3 @@ def in_words(training: Training, epoch: Any = None) -> str:
     name = "acc" if training.task == "classification" else "R²"
     text = f"loss {epoch.loss:.3f}, train {name} {epoch.score:.3f}"
     return text if math.isnan(epoch.val_score) else f"{text}, val {name} {epoch.val_score:.3f}"
-
-
-def parameters(training: Training) -> list[dict[str, Any]]:
-    """The fact "parameters": what is trained."""
-    rows = []
-    for name, one in training.body.named_parameters():
-        kind = "bias" if name.endswith("bias") else "weight" if one.ndim >= 2 else "norm"
-        rows.append(
-            {
-                "name": f"network.{name}",
-                "shape": list(one.shape),
-                "kind": kind,
-                "module": f"network.{name.rpartition('.')[0]}",
-                "requires_grad": one.requires_grad,
-                "optimizer": "0.0",
-                "tied_to": None,
-                "registered": True,
-            }
-        )
-    return rows

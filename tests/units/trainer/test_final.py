@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from babysit.trainer.interval import bootstrap_r2, r2, wilson
+from babysit.trainer.final import bootstrap_r2, r2, wilson
 
 
 @pytest.mark.parametrize(("right", "count"), [(351, 360), (0, 10), (10, 10), (1, 2), (500, 1000)])
