@@ -76,7 +76,9 @@ def _yours(run: Run) -> str:
 
 def _judged(lr: float, low: float, high: float) -> str:
     """ "high" or "low" where a rate is surely outside; a rate can be right three times beyond either end."""
-    if lr > 3 * high:
+    if high < 10 * low:
+        return ""
+    if lr > 0.6 * high:  # on a ramp the loss explodes late: a rate held for long must stay well below
         return "high"
     return "low" if lr < low / 30 else ""
 

@@ -9,7 +9,7 @@ from ._words import failed, passed, percent, unknown
 
 
 @check
-def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02) -> Outcome:
+def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02, limit_ids: float = 0.2) -> Outcome:
     """Are the validation examples others than the training examples?
 
     Why it matters: a score on examples that were trained on measures memory. Every choice made by it (epochs, learning
@@ -18,6 +18,7 @@ def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02) -> Ou
     Args:
         limit: the largest share of validation examples that may also be training examples, beyond twice the
             share of equal examples that the data has anyway.
+        limit_ids: the same where inputs are ids (short texts are equal by nature).
 
     Examples:
         >>> from babysit.testing import hand_written
@@ -39,8 +40,7 @@ def validation_apart(recipe: Recipe, train: Train, *, limit: float = 0.02) -> Ou
         return unknown(expected, "", "no validation was seen")
     share, natural, whole = (run.last(f"batch_val.{name}", place) for name in ("overlap", "repeats", "batches_seen"))
     measured = f"{percent(share)} trained on"
-    discrete = "float" not in str((run.fact("dtypes") or ["float"])[0])
-    if share <= (0.2 if discrete else limit) + 2 * natural:
+    if share <= (limit_ids if run.fact("ids") else limit) + 2 * natural:
         return passed(expected, measured)
     if whole >= 0.999:
         return unknown(

@@ -37,6 +37,7 @@ def look(asking: Asking) -> Run:
     whole = [value for one in subject.evaluated.batches for value in one.hashes]
     natural = min(1 - sum(inside) / len(inside), 1 - len(set(whole)) / max(1, len(whole)))
     first = trained[0].values
+    run.set_fact("ids", first is not None and not first.is_floating_point())
     if first is not None and first[0].numel() < 16:  # so small that equal examples may be natural: all of them count
         natural = 1 - len(counts) / sum(counts.values())
     run.append(0, {
@@ -48,7 +49,6 @@ def look(asking: Asking) -> Run:
     b = [one.values for one in evaluated if one.values is not None]
     if a and b and a[0].is_floating_point() and a[0].ndim >= 2:
         _shift(run, _same(a), _same(b))
-        run.set_fact("dtypes", [str(a[0].dtype), str(b[0].dtype)])
     return run
 
 
