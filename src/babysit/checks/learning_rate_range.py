@@ -75,7 +75,7 @@ def _yours(run: Run) -> str:
 
 
 def _judged(lr: float, low: float, high: float) -> str:
-    """ "high" or "low" where a rate is surely outside; a rate can be right three times beyond either end."""
+    """The word for a rate that is surely outside of a clear interval, "" for any other."""
     if high < 10 * low:
         return ""
     if lr > 0.6 * high:  # on a ramp the loss explodes late: a rate held for long must stay well below
