@@ -59,14 +59,14 @@ def update_ratio_near_a_thousandth(data, *, seeds, quick):
         marks.append(dots("best", np.array(rates)[best], values[name], tone))
     figure = Panel(
         "How large updates are, by the rate; dots: the best rate of each seed", marks, x=Axis("learning rate", log=True),
-        y=Axis("update / weights (rms, median)", log=True), bands=[Band(3e-4, 3e-3, "about 1e-3")], height=300,
+        y=Axis("update / weights (rms, median)", log=True, low=1e-6, high=0.3), bands=[Band(3e-4, 3e-3, "about 1e-3")], height=300,
     )  # fmt: skip
     told = ", ".join(f"{name} {np.exp(np.log(one).mean()):.1e}" for name, one in values.items())
     return Measured(
         values, figure,
         f"The ratio is a rate without units: how much of itself a weight changes in a step. At the best rates here: {told}. "
-        "Short trainings, like these, want long steps; the longer one trains the smaller the best ratio gets, so a thousandth is a "
-        "place to look and no law.",
+        "The fewer steps there are, the longer they must be, so a short training's best ratio is higher than a long one's (try --quick): "
+        "a thousandth is an order of magnitude to look at and no law.",
     )  # fmt: skip
 
 
