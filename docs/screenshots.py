@@ -59,7 +59,7 @@ def make(folder: Path) -> None:
     babysit = [sys.executable, "-m", "babysit"]
     if not finished(folder / "runs" / "digits"):
         subprocess.run([*babysit, "train", "digits", "--time", "4m", "--out", "runs/digits"], cwd=folder, check=True)
-    for name, rate in (("lr-1.5", "1.5"), ("lr-0.05", "0.05")):
+    for name, rate in (("lr-4", "4"), ("lr-0.05", "0.05")):
         if not (folder / "runs" / name).exists():
             watch = ["watch", "--overhead", "all", "--out", f"runs/{name}", str(script), rate]
             subprocess.run([*babysit, *watch], cwd=folder, check=False)
@@ -82,9 +82,9 @@ def photograph(folder: Path) -> None:
             ("page-list", f"{served.url}#/", 1280, 420, "light"),
             ("page-light", f"{served.url}#/run/lr-0.05", 1280, 1500, "light"),
             ("page-dark", f"{served.url}#/run/lr-0.05", 1280, 1500, "dark"),
-            ("page-narrow", f"{served.url}#/run/lr-1.5", 400, 1500, "light"),
-            ("page-sick", f"{served.url}#/run/lr-1.5", 1280, 1500, "light"),
-            ("page-compare", f"{served.url}#/compare/lr-0.05/lr-1.5", 1280, 800, "light"),
+            ("page-narrow", f"{served.url}#/run/lr-4", 400, 1500, "light"),
+            ("page-sick", f"{served.url}#/run/lr-4", 1280, 1500, "light"),
+            ("page-compare", f"{served.url}#/compare/lr-0.05/lr-4", 1280, 800, "light"),
             ("report", report, 1280, 1500, "light"),
             *[
                 ("page-study", f"{served.url}#/study/{name.replace('/', '%2F')}", 1280, 1500, "light")

@@ -44,7 +44,7 @@ def figure(panel: Panel, *, width: int = 800, dark: bool | None = None, height: 
     layout = _layout(panel, tall)
     layout["annotations"] += _placed(labels, panel, tall * _PLOT_HEIGHT)
     if labels:
-        layout["margin"]["r"] = min(120, 18 + 7 * max(len(text) for _, text, _ in labels))
+        layout["margin"]["r"] = min(150, 18 + 7 * max(len(text) for _, text, _ in labels))
     whole = {"data": drawn, "layout": layout}
     return whole if dark is None else resolve(whole, dark)
 
@@ -331,7 +331,7 @@ def _limit_words(panel: Panel) -> list[dict[str, Any]]:
                          "yshift": -14 * (index % 2) if len(panel.bands) > 2 else 0,
                          "showarrow": False, "text": text(one.label, 60), "font": font})  # fmt: skip
         else:
-            told.append({"x": 0, "xref": "paper", "y": place, "yref": "y", "yanchor": "bottom", "xanchor": "left", "xshift": 4,
+            told.append({"x": 1, "xref": "paper", "y": place, "yref": "y", "yanchor": "bottom", "xanchor": "right", "xshift": -4,
                          "showarrow": False, "text": text(one.label, 60), "font": font})  # fmt: skip
     return told
 

@@ -73,7 +73,7 @@ def pictures(panels: Iterable[Panel], folder: str | Path, kind: Kind = "png", *,
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         for panel in panels:
-            if any(isinstance(mark, Table) for mark in panel.marks):
+            if not panel.marks or any(isinstance(mark, Table) for mark in panel.marks):
                 continue
             path = Path(folder) / f"{panel.name or 'panel'}.{kind}"
             half = path.with_name(f".{path.name}.half")
@@ -207,14 +207,14 @@ def _limits(axes: Any, panel: Panel, colours: dict[str, str]) -> None:
         ink = colours.get(ROLES.get(one.tone, one.tone) + "-ink", color)
         if one.axis == "y":
             axes.axhline(one.value, color=color, lw=1, ls="--")
-            axes.annotate(_words(one.label, 60), (0, one.value), xycoords=("axes fraction", "data"), xytext=(3, 3), textcoords="offset points", color=ink, fontsize=8)  # fmt: skip
+            axes.annotate(_words(one.label, 60), (1, one.value), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", color=ink, fontsize=8)  # fmt: skip
         else:
             axes.axvline(one.value, color=color, lw=1, ls="--")
             axes.annotate(_words(one.label, 60), (one.value, 1), xycoords=("data", "axes fraction"), xytext=(3, -8), textcoords="offset points", color=ink, fontsize=8)  # fmt: skip
     for index, one in enumerate(panel.bands):
         ink = colours[ROLES.get(one.tone, one.tone) + "-ink"]
         if one.axis == "y":
-            axes.annotate(_words(one.label, 60), (0, one.high), xycoords=("axes fraction", "data"), xytext=(3, 3), textcoords="offset points", color=ink, fontsize=8)  # fmt: skip
+            axes.annotate(_words(one.label, 60), (1, one.high), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", color=ink, fontsize=8)  # fmt: skip
         else:
             axes.annotate(_words(one.label, 60), (one.low, 1), xycoords=("data", "axes fraction"), xytext=(3, -9 - 10 * (index % 2)), textcoords="offset points", color=ink, fontsize=8)  # fmt: skip
 

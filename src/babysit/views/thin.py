@@ -64,12 +64,11 @@ def grid(steps: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray
 
 
 def _held(cells: np.ndarray) -> np.ndarray:
-    """Between two readings the older one holds: a reading taken seldom is a stretch, not a dot."""
+    """Until the next reading the last one holds: a reading taken seldom is a stretch, not a dot."""
     known = np.flatnonzero(~np.isnan(cells))
     if len(known):
-        first, last = known[0], known[-1]
-        inside = np.arange(first, last + 1)
-        cells[first : last + 1] = cells[known[np.searchsorted(known, inside, "right") - 1]]
+        inside = np.arange(known[0], len(cells))
+        cells[known[0] :] = cells[known[np.searchsorted(known, inside, "right") - 1]]
     return cells
 
 

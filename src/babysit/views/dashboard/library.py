@@ -104,12 +104,13 @@ class Library:
         """
         with self._lock:
             opened = self._open.get(name)
-            if opened is None:
-                opened = Opened(name, Reader(self.path(name)), self.judge)
-                self._open[name] = opened
-                while len(self._open) > OPEN:
-                    self._open.popitem(last=False)
+        if opened is None:
+            opened = Opened(name, Reader(self.path(name)), self.judge)  # a large run: others needn't wait for it
+        with self._lock:
+            opened = self._open.setdefault(name, opened)
             self._open.move_to_end(name)
+            while len(self._open) > OPEN:
+                self._open.popitem(last=False)
         opened.refresh()
         return opened
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..facts import items, mapping, real
-from ..panel import Panel, Table, panel
+from ..panel import Panel, Value, panel
 from ..words import number, share
 
 
@@ -16,10 +16,10 @@ def result(run):
     if score is None:
         return None
     tell = share if kind == "accuracy" else number
-    rows = [["test " + ("accuracy" if kind == "accuracy" else "R²"), tell(score)]]
+    values = [Value("accuracy" if kind == "accuracy" else "R²", tell(score), "good")]
     ends = [one for one in map(real, items(test.get("interval"))) if one is not None]
     if len(ends) == 2:
-        rows.append(["interval, 95 %", f"{tell(ends[0])} to {tell(ends[1])}"])
+        values.append(Value("95 % interval", f"{tell(ends[0])} to {tell(ends[1])}"))
     if real(test.get("n")) is not None:
-        rows.append(["examples", f"{int(test['n']):,}"])
-    return Panel("Test", [Table(["", ""], rows)])
+        values.append(Value("examples", f"{int(test['n']):,}"))
+    return Panel("Test, once", (), values=values, wide=True)

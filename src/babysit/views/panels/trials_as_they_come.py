@@ -30,7 +30,7 @@ def trials_as_they_come(study):
     low = float(np.quantile(scores, 0.05)) - 0.02
     axis = Axis(metric_name(study), share=is_share(study), low=low if scores.min() < low else None)
     values = [
-        Value("best", tell(study, float(best[-1]))),
+        Value("highest", tell(study, float(best[-1]))),
         *(named if len(named) > 1 else [Value("trials", str(len(study.trials)))]),
     ]
     broken = sum(trial.state == "broken" for trial in study.trials)
