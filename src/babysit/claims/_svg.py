@@ -245,7 +245,7 @@ def _line(line: Line, tone: str, x: Scale, y: Scale) -> str:
         _thinned(line, "x", "y") if line.style != "dots" else [np.asarray(line.x, float), np.asarray(line.y, float)]
     )
     stretches = _points(x(xs), y(ys))
-    if line.style == "dots" or all(len(one) == 1 for one in stretches):
+    if line.style == "dots" or (line.style != "faint" and all(len(one) == 1 for one in stretches)):
         spots = "".join(f'<circle cx="{_n(a)}" cy="{_n(b)}" r="3.6"/>' for one in stretches for a, b in one)
         return f'<g style="fill:var(--{tone});fill-opacity:.75">{spots}</g>'
     path = "".join("M" + "L".join(f"{_n(a)} {_n(b)}" for a, b in one) for one in stretches)

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 MARKS = {"holds": ("✔", "green"), "does-not-hold": ("✖", "red"), "depends": ("◐", "yellow")}
@@ -111,11 +112,13 @@ def tell(out: Console, verdict) -> None:
     if verdict.beside:
         out.print(Padding(Text(verdict.beside, "italic"), (1, 0, 0, 2)))
     out.print()
+    grid = Table.grid(padding=(0, 2))
     for name, value in (
-        ("from", f"{verdict.section.title}  {verdict.section.url}"), ("paper", f"{verdict.paper.name}  {verdict.paper.url}"), ("data", verdict.data),
-        ("sure", f"{verdict.seeds} seeds; {verdict.method}"), ("again", verdict.command), ("took", f"{verdict.seconds:.1f} s"),
+        ("from", f"{verdict.section.title}\n{verdict.section.url}"), ("paper", f"{verdict.paper.name}\n{verdict.paper.url}".strip()),
+        ("data", verdict.data), ("sure", f"{verdict.seeds} seeds; {verdict.method}"), ("again", verdict.command), ("took", f"{verdict.seconds:.1f} s"),
     ):  # fmt: skip
-        out.print(Padding(Text.assemble((f"{name:<6}", "dim"), value), (0, 0, 0, 2)))
+        grid.add_row(Text(name, "dim"), Text(value))
+    out.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def listed(known: Iterable[Any], as_json: bool) -> None:
