@@ -1,9 +1,9 @@
 """The ward's confusion matrix: every program of tests/ward under watch, and what was said of it.
 
-    python bench/ward.py [--half a] [--only NAME …] [--json FILE] [--overhead 1%] [--keep FOLDER | --again FOLDER]
+    python bench/ward.py [--half a] [--only NAME …] [--part 1/2] [--json FILE] [--overhead 1%] [--keep FOLDER | --again FOLDER]
 
 Programs run unchanged, each in a fork of one warm process, in an empty folder. tests/ward/ward.toml says what
-is wrong with each: `cause` (none for a healthy one; several ids where either is right) and its `half`. Half "a" is for
+is wrong with each: `cause` (and `also`, ids that are as right) and its `half`. Half "a" is for
 calibration; what is claimed is claimed of half "b".
 """
 
@@ -17,7 +17,6 @@ import signal
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,8 +26,9 @@ from typing import Any
 for name, value in {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
     os.environ.setdefault(name, value)
 
-HERE = Path(__file__).resolve().parent
-WARD = HERE.parent / "tests" / "ward"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.ward.catalogue import programs  # noqa: E402
 
 
 @dataclass
@@ -39,7 +39,6 @@ class Case:
     file: Path
     cause: list[str] = field(default_factory=list)
     half: str = "a"
-    args: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -67,17 +66,14 @@ class Result:
         return next((place for place, one in enumerate(self.serious, 1) if one in self.cause), 0)
 
 
-def cases(ward: Path, half: str | None, only: Sequence[str]) -> list[Case]:
-    """The programs that ward.toml lists."""
-    with (ward / "ward.toml").open("rb") as file:
-        listed = tomllib.load(file)
-    found = []
-    for entry in listed["program"]:
-        cause = [one for one in [entry["cause"], *entry.get("also", [])] if one != "healthy"]
-        one = Case(entry["name"], ward / entry["file"], cause, entry["half"], [str(a) for a in entry.get("args", [])])
-        if (half is None or one.half == half) and (not only or any(word in one.name for word in only)):
-            found.append(one)
-    return found
+def cases(half: str | None, only: Sequence[str], part: tuple[int, int] = (1, 1)) -> list[Case]:
+    """The ward's programs, of one half or all, with a word in `only`; every n-th of them from the i-th, by `part` (i, n)."""
+    found = [
+        Case(one.name, one.path, [cause for cause in one.causes if cause != "healthy"], one.half)
+        for one in programs()
+        if half in (None, one.half) and (not only or any(word in one.name for word in only))
+    ]
+    return found[part[0] - 1 :: part[1]]
 
 
 def again(case: Case, keep: Path) -> Result:
@@ -129,7 +125,7 @@ def _child(case: Case, overhead: str, limit: float, folder: str, answer: Path, k
         from babysit.watcher import watch
 
         watcher = watch(overhead=overhead, out=keep / case.name if keep else None)
-        outcome = run_script(str(case.file), case.args, watcher=watcher)
+        outcome = run_script(str(case.file), [], watcher=watcher)
         verdict = watcher.verdict
         whole = verdict.to_dict()
         text = {"status": verdict.status, "found": whole["findings"], "reason": verdict.reason, "steps": verdict.steps,
@@ -193,9 +189,9 @@ def report(results: Sequence[Result]) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Run, print, write."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--ward", type=Path, default=WARD)
     options.add_argument("--half", choices=["a", "b"])
     options.add_argument("--only", nargs="*", default=[])
+    options.add_argument("--part", default="1/1", metavar="I/N", help="every N-th program from the I-th, to share the work")
     options.add_argument("--json", type=Path)
     options.add_argument("--overhead", default="1%")
     options.add_argument("--limit", type=float, default=120.0, help="seconds for one program")
@@ -203,8 +199,10 @@ def main(words: Sequence[str] | None = None) -> int:
     options.add_argument("--again", type=Path, metavar="KEPT", help="judge kept records again instead of running")
     chosen = options.parse_args(words)
     keep = chosen.keep.resolve() if chosen.keep else None
+    place, _, parts = chosen.part.partition("/")
+    part = (int(place), int(parts or 1))
     if chosen.again:
-        found = [one for one in cases(chosen.ward, chosen.half, chosen.only) if (chosen.again / one.name).exists()]
+        found = [one for one in cases(chosen.half, chosen.only, part) if (chosen.again / one.name).exists()]
         print(report([again(case, chosen.again) for case in found]))
         return 0
     import torch
@@ -218,7 +216,7 @@ def main(words: Sequence[str] | None = None) -> int:
         import sklearn.datasets  # noqa: F401  (imported once here, not in every fork)
     babysit.doctor.all_rules()
     results = []
-    for case in cases(chosen.ward, chosen.half, chosen.only):
+    for case in cases(chosen.half, chosen.only, part):
         one = run_one(case, chosen.overhead, chosen.limit, keep)
         results.append(one)
         print(f"{one.name:<44} {one.status:<9} {one.seconds:5.1f} s  {', '.join(one.serious[:3])}", file=sys.stderr)

@@ -722,9 +722,13 @@ class Observer:
         self.parameters.unheld(held, self.put)
 
     def _unreached(self, forwards: list[Forward]) -> None:
-        """Forwards with gradients on that no backward reached, in evaluation or beside one: validation."""
-        trained = any(one.reached for one in self.forwards)
-        if not trained or not (forwards and self.pending):
+        """Forwards with gradients on that no backward reached, of a model that another one was trained with: validation.
+
+        Of a model without any, a backward may be still to come: several models are trained in turn.
+        """
+        trained = {id(one.root) for one in self.forwards if one.reached}
+        forwards = [one for one in forwards if id(one.root) in trained]
+        if not (forwards and self.pending):
             return
         if self.validation.running:
             return
