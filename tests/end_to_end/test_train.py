@@ -19,19 +19,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import babysit
-from babysit.cli import main
 from babysit.record import Recipe
 from babysit.record.store import read
 from babysit.trainer import Interrupted, load_model, predict, train
 
+from .command import cli
+
 FAST = ["--no-search", "epochs=3", "model=mlp", "width=32", "lr=0.01", "dropout=0"]
-
-
-def cli(*args: object) -> int:
-    """The exit code of a command, run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(one) for one in args])
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture
@@ -175,7 +169,6 @@ _CODE = """
 import sys
 import babysit.trainer.stopping as stopping
 stopping.SAVE_EVERY = 0.1
-from babysit.cli import main
 main(sys.argv[1:])
 """
 

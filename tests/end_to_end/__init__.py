@@ -1,0 +1,1 @@
+"""Whole runs, from the command line."""
