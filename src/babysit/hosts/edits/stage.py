@@ -157,8 +157,9 @@ class Stage:
         """Replace `owner.name` by `make(original)` until the end."""
         inherited = name not in vars(owner)
         original = getattr(owner, name)
+        kept = None if inherited else vars(owner)[name]  # a classmethod as it stands there, not bound
         setattr(owner, name, make(original))
-        self._undo.callback((lambda: delattr(owner, name)) if inherited else (lambda: setattr(owner, name, original)))
+        self._undo.callback((lambda: delattr(owner, name)) if inherited else (lambda: setattr(owner, name, kept)))
 
     def later(self, undo: Callable[[], object]) -> None:
         """Call `undo()` at the end."""
