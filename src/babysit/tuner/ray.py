@@ -42,7 +42,9 @@ class Ray:
         self._ours = not ray.is_initialized()
         if self._ours:
             self._join(address)
+        self._lost = (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError)
         self._actors: dict[Any, None] = {}
+        self._coming: dict[Any, Any] = {}
         self._work: tuple[Train, Any] | None = None
 
     def _join(self, address: str) -> None:
@@ -63,17 +65,21 @@ class Ray:
         try:
             while waiting or busy:
                 self._fill()
-                free = [actor for actor in self._actors if actor not in {one for one, _, _ in busy.values()}]
+                taken = {actor for actor, _, _ in busy.values()}
+                free = [actor for actor in self._actors if actor not in taken]
                 while waiting and free:
                     cohort, died = waiting.pop(0)
                     actor = free.pop()
                     busy[actor.run.remote(self.engine, packed(cohort), self._left())] = (actor, cohort, died)
-                done, _ = ray.wait(list(busy), timeout=5.0)
+                done, _ = ray.wait([*busy, *self._coming], timeout=5.0)
                 for reference in done:
+                    if reference in self._coming:
+                        self._came(reference)
+                        continue
                     actor, cohort, died = busy.pop(reference)
                     try:
                         outcomes, notes = unpacked(ray.get(reference))
-                    except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError):
+                    except self._lost:
                         self._actors.pop(actor, None)
                         self._died(len(cohort), died + 1)
                         waiting.append((cohort, died + 1))
@@ -81,26 +87,20 @@ class Ray:
                     self.notes.extend(note for note in notes if note not in self.notes)
                     yield from outcomes
         finally:
-            for reference, (actor, _, _) in busy.items():
+            for actor, _, _ in busy.values():
                 with contextlib.suppress(Exception):
-                    ray.cancel(reference)
                     ray.kill(actor)
                 self._actors.pop(actor, None)
 
     def close(self) -> None:
         """Let the actors go, and the cluster where it was started here. Safe to call twice."""
-        for actor in self._actors:
-            with contextlib.suppress(Exception):
-                self._ray.kill(actor)
-        self._actors = {}
+        self._dismiss()
         if self._ours and self._ray.is_initialized():
             self._ray.shutdown()
 
     def _share(self, train: Train) -> None:
         if self._work is None or self._work[0] is not train:
-            for actor in self._actors:
-                self._ray.kill(actor)
-            self._actors = {}
+            self._dismiss()
             self._work = (train, self._ray.put(packed(train)))
 
     def _want(self) -> int:
@@ -110,19 +110,28 @@ class Ray:
         return max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
 
     def _fill(self) -> None:
-        """As many actors as the cluster has devices now (a node may have come or gone)."""
+        """Ask for as many actors as the cluster has devices now; they get work once they answer, so one that can't be
+        placed (a node has just gone) holds nothing up."""
         assert self._work is not None
-        there = self._ray.cluster_resources()
-        device = {"num_gpus": 1, "num_cpus": 0} if there.get("GPU") else {"num_cpus": 1}
-        while len(self._actors) < self._want():
+        device = {"num_gpus": 1, "num_cpus": 0} if self._ray.cluster_resources().get("GPU") else {"num_cpus": 1}
+        while len(self._actors) + len(self._coming) < self._want():
             made = self._ray.remote(**device)(_Actor).remote(self._work[1])
-            self._actors[made] = None
-        if len(self._actors) > self._want():
-            for actor in list(self._actors)[self._want() :]:
-                with contextlib.suppress(Exception):
-                    self._ray.get(actor.here.remote(), timeout=0.5)
-                    continue
-                self._actors.pop(actor, None)
+            self._coming[made.here.remote()] = made
+
+    def _came(self, reference: Any) -> None:
+        """An actor answers, or never will."""
+        actor = self._coming.pop(reference)
+        try:
+            self._ray.get(reference)
+        except self._lost:
+            return
+        self._actors[actor] = None
+
+    def _dismiss(self) -> None:
+        for actor in [*self._actors, *self._coming.values()]:
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+        self._actors, self._coming = {}, {}
 
     def _died(self, count: int, times: int) -> None:
         self.notes.append(f"a Ray worker died: {count} jobs train this rung again")

@@ -69,7 +69,7 @@ def sizes(trials: int, stages: int = STAGES, least: int = 16) -> list[int]:
 
     Examples:
         >>> sizes(100), sum(sizes(1000)), sizes(10)
-        ([28, 22, 18, 16, 16], 1000, [10])
+        ([26, 23, 19, 16, 16], 1000, [10])
     """
     stages = max(1, min(stages, trials // least))
     weights = np.array([0.8**stage for stage in range(stages)])
