@@ -2,7 +2,7 @@
 
     python docs/screenshots.py [--runs FOLDER]
 
-Needs Chromium and playwright. Trains digits with its search, watches a script whose learning rate is far too high,
+Needs Chromium and playwright. Trains digits with its search, watches a healthy script and one whose learning rate is far too high,
 serves the folder, and photographs it: light, dark, narrow, a sick run, a study, the list, a report.
 """
 
@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-SICK = """
+HEALTHY = """
 import sys, torch
 from sklearn.datasets import load_digits
 from torch import nn
@@ -55,13 +55,14 @@ def make(folder: Path) -> None:
 
     script = folder / "train.py"
     folder.mkdir(parents=True, exist_ok=True)
-    script.write_text(SICK)
+    script.write_text(HEALTHY)
     babysit = [sys.executable, "-m", "babysit"]
     if not finished(folder / "runs" / "digits"):
         subprocess.run([*babysit, "train", "digits", "--time", "4m", "--out", "runs/digits"], cwd=folder, check=True)
-    for name, rate in (("lr-4", "4"), ("lr-0.05", "0.05")):
+    sick = HERE.parent / "examples" / "sick" / "rate_too_high.py"
+    for name, words in (("too-high", [str(sick)]), ("healthy", [str(script), "0.05"])):
         if not (folder / "runs" / name).exists():
-            watch = ["watch", "--overhead", "all", "--out", f"runs/{name}", str(script), rate]
+            watch = ["watch", "--overhead", "all", "--out", f"runs/{name}", *words]
             subprocess.run([*babysit, *watch], cwd=folder, check=False)
 
 
@@ -80,11 +81,11 @@ def photograph(folder: Path) -> None:
         report = (folder / "runs" / "digits" / "report.html").resolve().as_uri()
         wanted = [
             ("page-list", f"{served.url}#/", 1280, 420, "light"),
-            ("page-light", f"{served.url}#/run/lr-0.05", 1280, 1500, "light"),
-            ("page-dark", f"{served.url}#/run/lr-0.05", 1280, 1500, "dark"),
-            ("page-narrow", f"{served.url}#/run/lr-4", 400, 1500, "light"),
-            ("page-sick", f"{served.url}#/run/lr-4", 1280, 1500, "light"),
-            ("page-compare", f"{served.url}#/compare/lr-0.05/lr-4", 1280, 800, "light"),
+            ("page-light", f"{served.url}#/run/healthy", 1280, 1500, "light"),
+            ("page-dark", f"{served.url}#/run/healthy", 1280, 1500, "dark"),
+            ("page-narrow", f"{served.url}#/run/too-high", 400, 1500, "light"),
+            ("page-sick", f"{served.url}#/run/too-high", 1280, 1500, "light"),
+            ("page-compare", f"{served.url}#/compare/healthy/too-high", 1280, 800, "light"),
             ("report", report, 1280, 1500, "light"),
             *[
                 ("page-study", f"{served.url}#/study/{name.replace('/', '%2F')}", 1280, 1500, "light")
@@ -95,7 +96,7 @@ def photograph(folder: Path) -> None:
             context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
             page = context.new_page()
             page.goto(url)
-            page.wait_for_selector(".card .main-svg, .list tbody tr")
+            page.wait_for_selector(".card .main-svg, .list tbody tr", timeout=120_000)
             page.wait_for_timeout(2500)
             page.screenshot(path=IMAGES / f"{name}.png")
             context.close()

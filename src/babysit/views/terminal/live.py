@@ -109,7 +109,7 @@ class LiveBlock:
         with out.capture() as captured:
             for part in parts:
                 out.print(part)
-        self._say(captured.get().rstrip("\n"))
+        self._say("\n".join(row.rstrip() for row in captured.get().rstrip("\n").split("\n")))  # rich pads its rows
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
