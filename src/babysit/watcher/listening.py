@@ -30,10 +30,9 @@ from .observer import Observer
 from .patches import Patches
 from .structure import is_tracing
 
-FUNCTIONS = ("relu", "leaky_relu", "elu", "silu", "tanh", "sigmoid")
-"""Of torch.nn.functional, written in Python."""
-BUILT_IN = (
-    (torch, ("relu", "relu_", "tanh", "sigmoid")),
+ACTIVATIONS_AS_FUNCTIONS = (
+    (F, ("leaky_relu", "elu", "silu")),
+    (torch, ("relu", "relu_", "tanh", "sigmoid")),  # F.relu, F.tanh and F.sigmoid call these, or the methods
     (Tensor, ("relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_")),
 )
 IDLE_BLOCKS = 16
@@ -72,6 +71,7 @@ class Listening:
         self._idle: dict[tuple[Any, int], int] = {}
         self._quiet = 0
         self._before_step: Callable[..., None] = lambda *_: None
+        observer.listen_closely = self.listen_closely  # type: ignore[method-assign]
         observer.set_deep = self.set_deep  # type: ignore[method-assign]
 
     def start(self) -> None:
@@ -101,6 +101,15 @@ class Listening:
         """Put hooks on every module, or take them off."""
         self.observer.deep = self.observer.hearing = deep
         self._hook_modules(deep)
+        self.listen_closely(deep)
+
+    def listen_closely(self, wanted: bool) -> None:
+        """Hear criteria, activations and zero_grad too; in quiet stretches only where validation may begin."""
+        if wanted:
+            self.patches.wake()
+        elif self.observer.hand is None:  # then only zero_grad tells where a step ends
+            self.patches.sleep()
+        self.observer.awake = wanted
 
     def _ours(self) -> bool:
         return self.live and not self.observer.busy and threading.get_ident() == self.thread
@@ -198,16 +207,12 @@ class Listening:
 
     def _zeroing(self) -> None:
         observer = self.observer
-        by_id = observer.order.by_id
 
         def make(told: Callable[[Any], None]) -> Callable[..., Any]:
             def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
                 @functools.wraps(original)
                 def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
-                    held = None if observer.deep else by_id.get(id(owner))
-                    if held is not None:
-                        held.since_zero = 0
-                    elif self._ours():
+                    if self._ours():
                         observer.timed(told, owner)
                     return original(owner, *args, **kwargs)
 
@@ -215,8 +220,8 @@ class Listening:
 
             return wrap
 
-        self.patches.replace(Optimizer, "zero_grad", make(observer.zeroed))
-        self.patches.replace(nn.Module, "zero_grad", make(observer.zeroed_module))
+        self.patches.replace(Optimizer, "zero_grad", make(observer.zeroed), light=True)
+        self.patches.replace(nn.Module, "zero_grad", make(observer.zeroed_module), light=True)
 
     # criteria and activations that are functions
 
@@ -265,12 +270,10 @@ class Listening:
 
             return activation
 
-        for name in FUNCTIONS:
-            self.patches.enter(getattr(F, name), functools.partial(make, name))
-        for owner, names in BUILT_IN:
+        for owner, names in ACTIVATIONS_AS_FUNCTIONS:
             for name in names:
                 self.patches.replace(
-                    owner, name, lambda original, kind=name.rstrip("_"): Ear(original, make(kind, original))
+                    owner, name, lambda original, kind=name.rstrip("_"): Ear(original, make(kind, original)), light=True
                 )
 
     # modes
@@ -283,6 +286,8 @@ class Listening:
             def train(module: nn.Module, mode: bool = True) -> Any:
                 if not mode and self._ours():
                     observer.eval_called = True
+                    if not observer.awake:
+                        self.listen_closely(True)
                 return original(module, mode)
 
             return train
@@ -324,6 +329,8 @@ class Listening:
             return
         self._idle[site] = self._idle.get(site, 0) + 1
         self._blocks.append((block, observer.validation.running))
+        if not observer.awake:
+            self.listen_closely(True)
         self._hook_modules(True)
 
     def _block_ends(self, block: Any) -> None:
@@ -418,6 +425,8 @@ class Listening:
             def begin(loader: Any) -> Any:
                 if self._ours():
                     observer.timed(observer.loader, loader)
+                    if not observer.awake and id(loader) != observer.trained_loader:
+                        self.listen_closely(True)
                 return original(loader)
 
             return begin

@@ -83,6 +83,7 @@ class Observer:
         self.deep = True
         self.hearing = True  # deep, or a validation pass runs: criteria are listened to
         self.partial = False  # began in the middle of an interval: counts of calls are not whole
+        self.awake = True  # criteria, activations and zero_grad are heard
         self.unmatched = 0  # criteria computed since the last backward, in quiet intervals
         self.usual = 1
         self.wake = 0  # the step after which a quiet stretch ends
@@ -580,9 +581,11 @@ class Observer:
 
     def quiet_loss(self, loss: Any) -> None:
         """backward is about to run."""
-        self.unmatched = 0
-        if self.validation.running:
-            self.timed(self.end_of_validation)
+        if self.awake:
+            self.unmatched = 0
+            if self.validation.running:
+                self.timed(self.end_of_validation)
+            self.listen_closely(False)
         if self.hand is not None:
             self.hand_over()
             self.hand_waits = True
@@ -656,8 +659,7 @@ class Observer:
 
     def _begin_deep(self) -> None:
         for held in self.order.held:
-            held.backwards = held.zeros = held.schedules = 0
-            held.zeroed_after = False
+            held.begin(quiet=not self.deep)
         self.layers.begin()
         self.criteria.begin()
         self.layers.part = self.budget.part
@@ -684,6 +686,10 @@ class Observer:
             self.forwards, self.pending = [], []
             self._begin_deep()
             self.set_deep(True)
+
+    def listen_closely(self, wanted: bool) -> None:
+        """Hear criteria, activations and zero_grad too? The listener does it."""
+        self.awake = wanted
 
     def _loss_of_interval(self) -> float | None:
         if not self.losses:

@@ -36,13 +36,20 @@ class Held:
     steps: int = 0
     schedules: int = 0
     skipped: bool = False
-    cleared_by_hand: bool = False
+    cleared: bool = False  # gradients were cleared before the newest step that was looked at
     before: list[Tensor] | None = None  # samples of gradients found at the first backward after a step
     begin_norm: Tensor | None = None
 
     @property
     def where(self) -> str:
         return str(self.index)
+
+    def begin(self, *, quiet: bool) -> None:
+        """Count anew; after a quiet stretch it isn't known whether gradients were cleared meanwhile."""
+        self.backwards = self.zeros = self.schedules = 0
+        self.zeroed_after = False
+        if quiet and self.cleared:
+            self.since_zero = 0
 
     def sample(self) -> list[Tensor]:
         """Some of its parameters, first and last among them."""
@@ -143,6 +150,7 @@ class Order:
     def readings(self, held: Held) -> dict[Key, float]:
         """What the calls since the previous step came to; call when a step is over, before `stepped`."""
         where = held.where
+        held.cleared = held.since_zero == 0
         return {
             ("calls.backward", where): held.backwards,
             ("calls.zero_grad", where): held.zeros,

@@ -18,10 +18,14 @@ class Patches:
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
         self._replaced: list[tuple[Any, str, Any, Any, bool]] = []
+        self._light: list[tuple[Any, str, Any, Any, bool]] = []
         self._entered: list[tuple[Any, str, Any, Any, types.CodeType]] = []
 
-    def replace(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:
-        """Let `owner.name` be `make(original)`; nothing happens where it has no such name."""
+    def replace(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Any], *, light: bool = False) -> None:
+        """Let `owner.name` be `make(original)`; nothing happens where it has no such name.
+
+        A light one is there only between `wake` and `sleep`.
+        """
         original = getattr(owner, name, None)
         if original is None:
             return
@@ -29,13 +33,29 @@ class Patches:
         ours = make(original)
         setattr(owner, name, ours)
         row = (owner, name, original, ours, inherited)
-        self._replaced.append(row)
+        (self._light if light else self._replaced).append(row)
         self._undo.append(lambda: _put_back(*row))
+
+    def wake(self) -> None:
+        """Put the light ones in."""
+        for owner, name, original, ours, inherited in self._light:
+            if vars(owner).get(name) is (None if inherited else original):
+                setattr(owner, name, ours)
+        for row in self._entered:
+            _swap_in(*row)
+
+    def sleep(self) -> None:
+        """Take the light ones out."""
+        for row in reversed(self._entered):
+            _swap_out(*row)
+        for row in reversed(self._light):
+            _put_back(*row)
 
     def enter(self, function: types.FunctionType, make: Callable[[Callable[..., Any]], Any]) -> None:
         """Let the code of a plain function be `make(original)`: the object stays the same.
 
-        So it is also heard where somebody has imported it by name before, and pickles as ever.
+        So it is also heard where somebody has imported it by name before, and pickles as ever. It is a
+        light one (see `replace`).
         """
         original = types.FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
@@ -66,12 +86,14 @@ class Patches:
             self._undo.pop()()
         self._replaced.clear()
         self._entered.clear()
+        self._light.clear()
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """Functions (not hooks) are the original ones inside: for what reads their source, as TorchScript does."""
-        rows = [row for row in self._replaced if vars(row[0]).get(row[1]) is row[3]]
-        for one in self._entered:
+        rows = [row for row in [*self._replaced, *self._light] if vars(row[0]).get(row[1]) is row[3]]
+        entered = [one for one in self._entered if one[0].__code__ is one[4]]
+        for one in entered:
             _swap_out(*one)
         for row in reversed(rows):
             _put_back(*row)
@@ -80,7 +102,7 @@ class Patches:
         finally:
             for owner, name, _, ours, _ in rows:
                 setattr(owner, name, ours)
-            for one in self._entered:
+            for one in entered:
                 _swap_in(*one)
 
 

@@ -37,6 +37,8 @@ class Seen:
         self._moments = [0.0, 0.0, 0.0]  # count, mean, sum of squares about it
         self._extremes = (math.inf, -math.inf)
         self._binary = True
+        self._whole: Tensor | None = None  # how often each whole number from 0 on occurred, of a regression's targets
+        self._all_whole = 1.0
 
     def add(
         self, output: Tensor, target: Tensor, options: dict[str, Any], where: str, transfer: Transfer, put: Put
@@ -77,6 +79,9 @@ class Seen:
         right = class_rows(output, target, options)
         if right is None:
             return
+        if target.is_floating_point():
+            off = (target.double().sum(1 if target.ndim > 1 else 0) - 1).abs().amax()
+            transfer.add(off, lambda values: put(("target.row_sum_error", where), values[0]))
         labels, guesses, keep = right
         counts = torch.zeros(classes, dtype=torch.float64, device=labels.device)
         weight = keep.to(torch.float64)
@@ -157,7 +162,24 @@ class Seen:
             correlation = (z * w).mean() / (z.square().mean() * var).sqrt().clamp_min(1e-300)
         values = torch.stack([mean, var, *torch.aminmax(y0), rest, both, deviation, correlation])
         count = target.numel()
+        if kind == "regression":
+            self._whole_numbers(y0, where, transfer, put)
         transfer.add(values, lambda numbers: self._number_readings(numbers, count, kind, where, put))
+
+    def _whole_numbers(self, y: Tensor, where: str, transfer: Transfer, put: Put) -> None:
+        """Are the targets whole numbers, and how many different ones? (From 0 to MOST_CLASSES they are told apart.)"""
+        whole = (y == y.round()).double()
+        ids = torch.where(whole > 0, y, torch.zeros_like(y)).clamp(0, MOST_CLASSES).long().reshape(-1)
+        if self._whole is None:
+            self._whole = torch.zeros(MOST_CLASSES + 1, dtype=torch.float64, device=y.device)
+        self._whole = self._whole.index_add(0, ids, whole.reshape(-1))
+
+        def receive(values: list[float]) -> None:
+            self._all_whole = min(self._all_whole, values[0])
+            put(("target.integers", where), self._all_whole)
+            put(("target.classes_seen", where), values[1])
+
+        transfer.add(torch.stack([whole.mean(), (self._whole > 0).sum().double()]), receive)
 
     def _number_readings(self, numbers: list[float], count: int, kind: str, where: str, put: Put) -> None:
         mean, var, low, high, rest, binary, deviation, correlation = numbers

@@ -138,13 +138,13 @@ class watch:
             return
         self._entered = False
         observer = self.observer
+        observer.timed(observer.hand_over)
         self._listening.stop()
         observer.timed(self._finish, observer, reason)
         observer.recording.close()
 
     def _finish(self, observer: Observer, reason: str) -> None:
         observer.transfer.clear()
-        observer.hand_over()
         if observer.validation.running:
             observer.host = host = {}
             observer.end_of_validation()
