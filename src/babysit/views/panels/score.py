@@ -48,6 +48,6 @@ def _judged(train: float, val: float, what: str) -> str:
         return f"Validation is ahead by {more}: dropout or augmentation make training harder, or training is measured earlier."
     if gap > 0.1:
         return f"The gap is {told}: learned by heart. More regularization or more data would help."
-    if gap < 0.02 and train < 0.9:
+    if gap < 0.02 and 0.5 < train < 0.9:  # below, it has not learned yet: capacity is not the question
         return f"Almost no gap ({told}) and room above: the network can take more capacity."
     return f"The gap is {told}."
