@@ -169,6 +169,7 @@ _CODE = """
 import sys
 import babysit.trainer.stopping as stopping
 stopping.SAVE_EVERY = 0.1
+from babysit.cli import main
 main(sys.argv[1:])
 """
 
