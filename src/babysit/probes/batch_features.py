@@ -10,7 +10,7 @@ from . import probe
 
 @probe("batch", gives=("batch.feature_offset", "batch.feature_offset_median", "batch.feature_spread"))
 def batch_features(x: Tensor) -> Tensor | None:
-    """Largest and median |mean| / std over features (channels for images), and largest / smallest non-zero std.
+    """Largest and median |mean| / std over features (channels for images), and largest / median non-zero std.
 
     Examples:
         >>> batch_features(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
@@ -25,8 +25,8 @@ def batch_features(x: Tensor) -> Tensor | None:
     moves = std > 1e-12 * (1 + mean.abs())
     nan = torch.full_like(std, torch.nan)
     offset = torch.where(moves, mean.abs() / std, nan)
-    lowest = torch.where(moves, std, torch.full_like(std, torch.inf)).amin()
+    middle = torch.nanmedian(torch.where(moves, std, nan)).nan_to_num(nan=1.0)  # a pixel at the border says nothing
     highest = torch.where(moves, std, torch.zeros_like(std)).amax()
     return torch.stack(
-        [torch.nan_to_num(offset, nan=0.0).amax(), torch.nanmedian(offset), highest / lowest.clamp_min(1e-30)]
+        [torch.nan_to_num(offset, nan=0.0).amax(), torch.nanmedian(offset), highest / middle.clamp_min(1e-30)]
     )
