@@ -267,7 +267,9 @@ def _head(path: Path) -> tuple[str, str]:
     if b"\0" in data or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} must be text in UTF-8, but it holds zero bytes (UTF-16, or no text at all)")
     text = data.decode("utf-8-sig", "replace")
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:
+        raise DataError(f"the file {path} must hold a table, but it holds only blanks")
     if path.name.lower().removesuffix(".gz").endswith((".tsv", ".tab")):
         return text, "\t"
     outside = "".join(first.split('"')[::2])

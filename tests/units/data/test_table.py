@@ -292,3 +292,11 @@ def test_random_bytes_are_a_data_error(tmp_path_factory, data):
     path = make.write(tmp_path_factory.mktemp("csv") / "t.csv", data)
     with pytest.raises(DataError):
         load(recipe(path))
+
+
+@pytest.mark.parametrize("blank", [b"\x1c", b"\xc2\xa0\n", b"\xef\xbb\xbf"])
+def test_what_only_text_calls_blank_is_an_empty_file(tmp_path, blank):
+    path = tmp_path / "t.csv"
+    path.write_bytes(blank)
+    with pytest.raises(DataError, match="must hold a table"):
+        load(recipe(path))
