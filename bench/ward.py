@@ -191,7 +191,9 @@ def main(words: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--half", choices=["a", "b"])
     options.add_argument("--only", nargs="*", default=[])
-    options.add_argument("--part", default="1/1", metavar="I/N", help="every N-th program from the I-th, to share the work")
+    options.add_argument(
+        "--part", default="1/1", metavar="I/N", help="every N-th program from the I-th, to share the work"
+    )
     options.add_argument("--json", type=Path)
     options.add_argument("--overhead", default="1%")
     options.add_argument("--limit", type=float, default=120.0, help="seconds for one program")

@@ -172,7 +172,7 @@ def test_a_winner_is_never_called_useless_on_statistics():
     [
         {"activation.dead": {"act": [0.7] * STEPS}},
         {"update.ratio": {"fc1.weight": [0.3] * STEPS, "fc2.weight": [0.2] * STEPS}},
-        {"batch.mean": {"0": [120.0] * STEPS}, "batch.std": {"0": [70.0] * STEPS}},
+        {"batch.mean": {"0": [9.0] * STEPS}, "batch.std": {"0": [12.0] * STEPS}},
         {"activation.saturated_units": {"act": [0.9] * STEPS}},
         {"activation.rank": {"fc1": list(np.linspace(0.9, 0.05, STEPS))}},
         {"gradient.total": {"0": [1.0] * 190 + [30.0] * 10}},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..record import Run, Series
+from ._network import criterion
 
 READS = (
     "loss.train", "loss.criterion", "loss.val", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
@@ -72,6 +73,18 @@ class Progress:
         return max(0.0, (self.first - self.last) / scale) if scale > 0 else 0.0
 
     @property
+    def improving(self) -> bool:
+        """By its own history: the level lies clearly below where it began, or below chance where that is less, and stays.
+
+        This is for losses whose floor isn't 0 (soft targets, a sum of terms), which no distance from perfection measures.
+        """
+        if self.broken or self.readings < 10 or self.relapsed or not self.comparable:
+            return False
+        start = self.first if math.isnan(self.chance) or self.chance <= 0 else min(self.first, self.chance)
+        below = start - self.last
+        return below > 0.1 * abs(start) and below > 3 * self.noise and not self.unseen < 0.05
+
+    @property
     def winning(self) -> bool:
         """Learns well: at least half of what separates a constant guess from perfection is learnt."""
         if self.broken or self.readings < 3 or self.relapsed or not math.isfinite(self.last):
@@ -116,6 +129,12 @@ def _progress(run: Run) -> Progress:
         return Progress(skill=skill, **shared)  # type: ignore[arg-type]
     window = int(np.clip(len(values) // 10, 3, 50))
     chance = _finite_last(run, "loss.chance")
+    if criterion(run).get("reduction") == "sum" and (run.fact("task") or {}).get("kind") != "classes":
+        chance = math.nan  # it is that of one number
+    if criterion(run).get("weighted"):
+        # the cost of a guess is that of unweighted labels, and a score below the majority's is what weights are for
+        chance = chance if (run.fact("task") or {}).get("kind") == "classes" else math.nan
+        skill = skill if skill > 0 else math.nan
     last = float(np.median(values[-window:]))
     levels = levels_of(values, window)
     if chance > 0 and last >= 0:

@@ -68,7 +68,15 @@ def bad_batch(run: Run, *, times: float = 10.0) -> Iterator[Finding]:
                 continue
             for index in np.flatnonzero(far):
                 at = np.searchsorted(loss.steps, series.steps[index])
-                if at < len(loss) and loss.steps[at] == series.steps[index] and not loss.values[at] <= high:
+                first = (
+                    at < 5 and float(np.median(loss.values[at : at + 5])) > 2 * usual
+                )  # high as every loss at the start
+                if (
+                    not first
+                    and at < len(loss)
+                    and loss.steps[at] == series.steps[index]
+                    and not loss.values[at] <= high
+                ):
                     lasting = not progress(run).learning
                     yield found(
                         severity="warning" if lasting else "info",

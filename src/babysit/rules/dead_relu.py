@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..record import Evidence, Finding, Run
+from ..record import Evidence, Finding, Run, Series
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
-from ._network import source
+from ._network import activation_of, module, source
 from ._progress import READS, grade, progress
 from ._remedies import INIT_HE, LEAKY, LOWER_LR
 from ._words import listed, percent
 
 
-@rule("activation.dead", "lr", *READS, family="init", explains=(*NOT_LEARNING, *NO_SIGNAL, "saturated-units"))
+@rule(
+    "activation.dead",
+    "activation.zeros",
+    "fact:modules",
+    "lr",
+    *READS,
+    family="init",
+    explains=(*NOT_LEARNING, *NO_SIGNAL, "saturated-units"),
+)
 def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Finding]:
     """Many ReLU units give zero for every example.
 
@@ -43,6 +51,11 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
         CS231n, Training Neural Networks I, activation functions: ReLU; Lu et al. 2019, Dying ReLU.
     """
     dead = {where: series for where, series in run.each("activation.dead") if len(series) and series.last > limit}
+    dead |= {
+        where: series
+        for where, series in run.each("activation.zeros")
+        if where not in dead and _silent(run, where, series)
+    }
     if not dead:
         return
     worst = max(dead, key=lambda where: dead[where].last)
@@ -52,11 +65,12 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
     begin = next(int(step) for step, value in zip(series.steps, series.values, strict=True) if value > limit)
     now = progress(run)
     blocked = share >= most
+    alive = not blocked and now.improving  # what is left of the layer carries the learning
     others = f" (also {listed([where for where in dead if where != worst])})" if len(dead) > 1 else ""
     yield found(
-        severity=grade(run, "error" if blocked else "warning"),
+        severity="info" if alive else grade(run, "error" if blocked else "warning"),
         stage="suspect",
-        confidence=0.1 if now.winning else 0.8 if blocked else 0.5,
+        confidence=0.1 if now.winning or alive else 0.8 if blocked else 0.5,
         step=begin,
         where=worst,
         source=source(run, "train"),
@@ -72,3 +86,9 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
         ],
         remedies=[INIT_HE, LOWER_LR, LEAKY] if born else [LOWER_LR, INIT_HE, LEAKY],
     )
+
+
+def _silent(run: Run, where: str, series: Series, looks: int = 3) -> bool:
+    """Did a whole ReLU layer give nothing but zeros at each of the newest looks? That needs no count of examples."""
+    name = str(activation_of(module(run, where)).get("name") or module(run, where).get("kind", "")).lower()
+    return "relu" in name and len(series) >= looks and bool((series.values[-looks:] >= 1.0).all())

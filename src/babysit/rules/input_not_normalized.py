@@ -15,7 +15,7 @@ from ._words import number
 
 
 @rule(
-    "batch.mean", "batch.std", "batch.feature_offset_median", "batch.feature_spread", *READS,
+    "batch.mean", "batch.std", "batch.min", "batch.max", "batch.feature_offset_median", "batch.feature_spread", *READS,
     family="init", explains=(*BLOW_UP, *BAD_START, *NOT_LEARNING, "init-scale", "learning-rate-too-low", "updates-too-small"),
 )  # fmt: skip
 def input_not_normalized(
@@ -38,7 +38,7 @@ def input_not_normalized(
         run: reads `batch.mean`, `batch.std`, the offset and the spread of the features of each input.
         offset: |mean| / standard deviation of the median feature that is too much.
         size: root mean square of the input that is too much.
-        spread: ratio of the largest to the smallest standard deviation of features that is too much.
+        spread: ratio of the largest to the median standard deviation of features that is too much.
 
     Examples:
         >>> loss = [9.1, 4.0, 2.4] + [2.3] * 17
@@ -59,7 +59,7 @@ def input_not_normalized(
         rms = math.hypot(mean, sd)
         middle = recent(run, "batch.feature_offset_median", places=iter([where])).get(where, math.nan)
         widest = recent(run, "batch.feature_spread", places=iter([where])).get(where, math.nan)
-        off, large, uneven = middle > offset, rms > size, widest > spread
+        off, large, uneven = middle > offset, rms > size, widest > spread and not _one_scale(run, where)
         if not (off or large or uneven) or sd == 0:
             continue
         parts, evidence = [], []
@@ -79,7 +79,12 @@ def input_not_normalized(
             evidence.append(
                 Evidence("batch.feature_spread", where, value=widest, expected=f"< {spread:g}", limit=spread)
             )
-        severity = grade(run, "warning" if large or uneven else "info")
+        # a scale is a fact: far beyond 1 it is told to a run that learns as well
+        severity = (
+            "warning"
+            if rms > 3 * size and progress(run).readings >= 10
+            else grade(run, "warning" if large or uneven else "info")
+        )
         yield found(
             severity=severity,
             stage="suspect",
@@ -89,6 +94,14 @@ def input_not_normalized(
             evidence=evidence,
             remedies=[STANDARDIZE, BATCH_NORM],
         )
+
+
+def _one_scale(run: Run, where: str) -> bool:
+    """Do all features share one small bounded range (pixels in 0..1), where some only happen to vary little?"""
+    ends = [
+        abs(value) for what in ("batch.min", "batch.max") for value in recent(run, what, places=iter([where])).values()
+    ]
+    return len(ends) == 2 and max(ends) <= 1.0 + 1e-6
 
 
 def _confidence(run: Run, large: bool, uneven: bool) -> float:

@@ -19,6 +19,10 @@ from ._words import number, percent
     "target.integers",
     "target.classes_seen",
     "target.row_sum_error",
+    "target.mean",
+    "target.std",
+    "target.min",
+    "target.max",
     "fact:criteria",
     *READS,
     family="loss",
@@ -66,11 +70,12 @@ def loss_metric_disagree(run: Run, *, fall: float = 0.3, gain: float = 0.05) -> 
         and run.last("target.integers", "", 0.0) >= 1
         and 2 <= seen <= 100
         and now.step >= 20
-        and not now.skill > 0.8
+        and (_ids(run, int(seen)) or not now.skill > 0.8)
     ):
         binary = seen == 2
+        ids = not binary and _ids(run, int(seen))
         yield _say(
-            run, "info" if binary or now.winning else "warning", "suspect", 0.3 if binary else 0.75, "target.classes_seen", seen, "many, not whole numbers",
+            run, "info" if binary or (now.winning and not ids) else "warning", "suspect", 0.3 if binary else 0.75, "target.classes_seen", seen, "many, not whole numbers",
             f"All targets are whole numbers, only {int(seen)} different ones: class ids? {criterion(run).get('kind', 'A squared error')} treats them as "
             "quantities, as if class 2 lay between 1 and 3.", [CROSS_ENTROPY],
         )  # fmt: skip
@@ -90,6 +95,19 @@ def loss_metric_disagree(run: Run, *, fall: float = 0.3, gain: float = 0.05) -> 
             run, "warning", "symptom", 0.4, "accuracy.train", now.score, f"above {percent(now.guess)}",
             f"The loss fell by {percent(now.fell)}, but the accuracy is still {percent(now.score)}, that of a constant guess: the loss does not measure what the score does.", [CROSS_ENTROPY],
         )  # fmt: skip
+
+
+def _ids(run: Run, seen: int) -> bool:
+    """Are the targets 0..K-1, each about as frequent? Counts and ratings crowd round a middle; class ids don't."""
+    mean, sd = run.last("target.mean"), run.last("target.std")
+    even = math.sqrt((seen * seen - 1) / 12)
+    return (
+        seen >= 3
+        and run.last("target.min") == 0
+        and run.last("target.max") == seen - 1
+        and abs(sd - even) < 0.1 * even
+        and abs(mean - (seen - 1) / 2) < 0.2 * even
+    )
 
 
 def _say(

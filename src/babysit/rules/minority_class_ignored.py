@@ -33,7 +33,8 @@ def minority_class_ignored(run: Run, *, ratio: float = 5.0, recall: float = 0.1)
     Usual causes: a rare class with an unweighted loss and too little training.
 
     Told apart from: a network that has collapsed to one output on balanced data (another cause), a task
-    that can't be learned, and the start of training, when the common class is always learned first.
+    that can't be learned, the start of training, when the common class is always learned first (the loss must have
+    come to rest), and rare words among many.
 
     Args:
         run: reads `recall.min` (the smallest recall over classes), `predicted.entropy`, `target.entropy`.
@@ -61,6 +62,9 @@ def minority_class_ignored(run: Run, *, ratio: float = 5.0, recall: float = 0.1)
         return
     times = now.guess / ((1 - now.guess) / max(1, classes - 1))
     spoken, labels = run.last("predicted.entropy"), run.last("target.entropy")
+    # rare words early in training are no finding: few classes, and a course that has come to rest
+    if classes > 20 or now.slope < -3:
+        return
     if times < ratio or float(np.median(values)) > recall or not spoken < 0.5 * labels:
         return
     yield found(

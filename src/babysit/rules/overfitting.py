@@ -9,6 +9,7 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
+from ._network import criterion, kind_of_loss
 from ._progress import READS, judged, progress, spread
 from ._remedies import DROPOUT, MORE_DECAY, STOP_EARLY, advice
 from ._words import number, percent
@@ -84,11 +85,16 @@ def overfitting(run: Run, *, rise: float = 0.15, gap: float = 0.1, patience: int
     )
 
 
-def _far_apart(run: Run, *, gap: float = 0.25, times: float = 5.0) -> Iterator[Finding]:
+def _far_apart(run: Run, *, gap: float = 0.1, times: float = 20.0) -> Iterator[Finding]:
     """Training perfect, validation far behind, whatever its course."""
     now, val = progress(run), run.series("loss.val")
     behind = _gap(run)
-    if len(val) < 2 or not behind >= gap or not val.last > times * now.last >= 0 or now.unseen < 0.05:
+    if (
+        len(val) < 2
+        or not behind >= gap
+        or not val.last > (5.0 if behind > 0.25 else times) * now.last >= 0
+        or now.unseen < 0.05
+    ):
         return
     low = float(np.min(val.values))
     rising = len(val) >= 5 and float(np.median(val.tail(3))) > 1.15 * low
@@ -115,7 +121,11 @@ def _gap(run: Run) -> float:
     for kind in ("accuracy", "r2"):
         mine, other = run.series(f"{kind}.train").values, run.series(f"{kind}.val").values
         if len(mine) and len(other):
-            return float(np.median(mine[-5:]) - np.median(other[-3:]))
+            best = float(np.median(mine[-5:]))
+            if kind == "accuracy" and kind_of_loss(run) == "crossentropy" and criterion(run).get("reduction") != "sum":
+                # an example answered wrongly costs at least ln 2: so much is right at the least
+                best = float(np.fmax(best, 1 - progress(run).last / math.log(2)))
+            return best - float(np.median(other[-3:]))
     return math.nan
 
 

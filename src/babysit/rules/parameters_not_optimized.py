@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,18 +70,19 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     unregistered = [one for one in missing if one.get("registered") is False]
     names = [one["name"] for one in missing]
     sure = bool(unregistered or foreign or run.events_of("reinit")) or not _whole_modules(known, missing)
+    fresh = not sure and _never_trained(missing)
     all_of_it = len(missing) == sum(1 for one in known if one.get("requires_grad", True))
     winning = progress(run).winning
     why = (
         "they are kept outside of the model's own list of parameters (a plain Python list?)" if unregistered
         else f"the optimizer holds {foreign} parameters that are not this model's" if foreign
         else "they were replaced after the optimizer was built" if run.events_of("reinit")
-        else "no optimizer was given them"
+        else "no optimizer was given them" + (", and they are as PyTorch draws them: never trained" if fresh else "")
     )  # fmt: skip
     yield found(
-        severity="error" if sure or all_of_it else "info" if winning else "warning",
+        severity="error" if sure or all_of_it else "info" if winning and not fresh else "warning",
         stage="confirmed" if sure or all_of_it else "suspect",
-        confidence=0.97 if sure or all_of_it else 0.15 if winning else 0.6,
+        confidence=0.97 if sure or all_of_it else 0.6 if fresh or not winning else 0.15,
         step=1,
         where=names[0],
         source=source(run, "optimizer"),
@@ -89,6 +91,20 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
         remedies=[MODULE_LIST, ALL_PARAMETERS] if unregistered else [ALL_PARAMETERS],
         extra={"share": percent(len(missing) / len(known))},
     )
+
+
+def _never_trained(missing: list[Any]) -> bool:
+    """Are the missing weights still as PyTorch draws them, with variance 1/(3·fan_in), so that freezing them saves nothing?"""
+    told = []
+    for one in missing:
+        sd, shape = (one.get("start") or {}).get("std"), one.get("shape", ())
+        if one.get("kind") != "weight" or len(shape) < 2 or math.prod(shape) < 256 or not sd:
+            continue
+        near = max(0.03, 2.5 / math.sqrt(math.prod(shape)))  # the error of a standard deviation of so many numbers
+        # a recurrent layer draws by its number of units, and stacks three or four gates
+        counts = (math.prod(shape[1:]), shape[0], shape[0] / 3, shape[0] / 4)
+        told.append(any(abs(sd * math.sqrt(3 * count) - 1) < near for count in counts))
+    return bool(told) and all(told)
 
 
 def _gets_gradient(run: Run, name: str) -> bool:

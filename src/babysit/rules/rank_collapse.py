@@ -9,7 +9,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._network import last_module
-from ._progress import READS, grade
+from ._progress import READS, grade, progress
 from ._remedies import BATCH_NORM, LOWER_LR
 from ._words import number
 
@@ -52,7 +52,7 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
     if not worst:
         return
     series = run.series("activation.rank", worst)
-    severity = grade(run, "warning")
+    severity = "info" if progress(run).improving else grade(run, "warning")
     yield found(
         severity="info" if severity == "warning" and not run.has("loss.chance") else severity,
         stage="symptom",

@@ -17,7 +17,7 @@ from ._words import number, percent
 
 
 @rule("weight.norm", "update.decay_cosine", "gradient.rms", "weight.rms", "lr", "fact:parameters", *READS, family="regularization",
-      explains=(*NOT_LEARNING, "decay-only-updates", "vanishing-gradients", "updates-too-small", "dead-relu", "rank-collapse"))  # fmt: skip
+      explains=(*NOT_LEARNING, "learning-rate-too-high", "updates-too-large", "decay-only-updates", "vanishing-gradients", "updates-too-small", "dead-relu", "rank-collapse"))  # fmt: skip
 def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5) -> Iterator[Finding]:
     """The regularization outweighs the data: weights shrink instead of learning.
 
@@ -63,7 +63,12 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
     penalty = _penalty(run)
     force = _force(run, decay)
     shrunk = share < left
-    if not shrunk or not (decay > 0 or penalty > pull) or not (along > 0.5 or force > pull or penalty > pull):
+    drowned = decay > 0 and not adaptive(run) and along > 0.95 and force > pull  # from the first steps on
+    if (
+        not (shrunk or drowned)
+        or not (decay > 0 or penalty > pull)
+        or not (along > 0.5 or force > pull or penalty > pull)
+    ):
         return
     gone = share < 0.05 or along > 0.9
     how = f"weight_decay is {number(decay)}" if decay > 0 else f"the penalty is {number(penalty)} times the criterion"
@@ -73,7 +78,12 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
         confidence=0.85 if gone else 0.6,
         step=1,
         source=source(run, "optimizer") if optimizers(run) else None,
-        message=f"The regularization is too strong: the weights have shrunk to {percent(share)} of their norm at the start ({how})"
+        message="The regularization is too strong: "
+        + (
+            f"the weights have shrunk to {percent(share)} of their norm at the start ({how})"
+            if shrunk
+            else f"the decay pulls {number(force)} times as hard as the data ({how})"
+        )
         + (f", and the updates point towards 0 (cosine {number(along)})." if along > 0.5 else "."),
         evidence=[
             Evidence("weight.norm", next(iter(kept)), now.step, share, f"> {left:g} of the start"),
@@ -97,8 +107,10 @@ def _force(run: Run, decay: float) -> float:
 
 
 def _penalty(run: Run) -> float:
+    """What was added to the criterion's own value, over that value, at the same steps."""
     own, total = run.series("loss.criterion"), run.series("loss.train")
-    if len(own) < 3 or len(total) < 3:
+    _, mine, whole = np.intersect1d(own.steps, total.steps, return_indices=True)
+    if len(mine) < 3:
         return 0.0
-    value = float(np.median(np.abs(own.tail(10))))
-    return float(np.median(total.tail(10)) - np.median(own.tail(10))) / value if value > 0 else 0.0
+    value, added = np.abs(own.values[mine]), total.values[whole] - own.values[mine]
+    return float(np.median(added) / np.median(value)) if np.median(value) > 0 else 0.0

@@ -69,6 +69,10 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
     if peak == 0:
         yield _say(run, "error", 0.95, 0, "the learning rate has been 0 from the start", 0.0, "> 0")
         return
+    if _warms_up_for_ever(run, steps, values) and not now.learning:
+        yield _say(run, grade(run, "warning"), 0.75, 1, f"the learning rate was still rising at the end, from {number(float(values[0]))} to "
+                   f"{number(float(values[-1]))}: the warm-up is longer than the run", float(values[-1]), "risen within the first tenth")  # fmt: skip
+        return
     out = values < low * peak
     if peak < 0 or not out[-1] or out.all():
         return
@@ -94,6 +98,17 @@ def _say(run: Run, severity: str, sure: float, begin: int, text: str, value: flo
         message=f"The schedule starves the training: {text}.",
         evidence=[Evidence("lr", "", run.step, value, expected)], remedies=[CONSTANT_LR],
     )  # fmt: skip
+
+
+def _warms_up_for_ever(run: Run, steps: np.ndarray, values: np.ndarray) -> bool:
+    """Has the rate only ever risen, many times over, until the training was over?"""
+    if not run.events_of("end") or len(values) < 5 or steps[-1] < 0.7 * run.step or not values[0] > 0:
+        return False
+    return (
+        bool((np.diff(values) >= 0).all())
+        and float(values[-1]) > 10 * float(values[0])
+        and float(values[-1]) > float(values[-2])
+    )
 
 
 def _carried_on(run: Run, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

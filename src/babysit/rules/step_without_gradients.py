@@ -9,7 +9,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run, Series
 from . import found, rule
 from ._consequences import EVERYTHING
-from ._network import source
+from ._network import optimizers, source
 from ._remedies import ORDER
 
 
@@ -103,4 +103,6 @@ def _say(run: Run, where: str, series: Series, what: str, text: str, sure: float
             Evidence(what, where, int(series.steps[-1]), series.last, {"calls.backward": "at least 1"}.get(what, "0"))
         ],
         remedies=[ORDER],
+        # an optimizer that holds another model's parameters finds no gradients, however right the order is
+        explains=EVERYTHING if any(one.get("foreign") for one in optimizers(run)) else (),
     )

@@ -55,9 +55,10 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
         return
     now = progress(run)
     yield found(
-        severity=grade(run, "warning"),
+        # a scale is a fact: far beyond 1 it is told to a run that learns as well
+        severity="warning" if sd > 10 * size and now.readings >= 10 else grade(run, "warning"),
         stage="suspect",
-        confidence=0.2 if now.winning else 0.85 if large else 0.7 if shifted else 0.5,
+        confidence=(0.5 if sd > 10 * size else 0.2) if now.winning else 0.85 if large else 0.7 if shifted else 0.5,
         message=f"The targets have mean {number(mean)} and standard deviation {number(sd)} (expected about 0 and 1): "
         "the output starts far from them, and the size of the gradient follows the size of the targets.",
         evidence=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
@@ -49,7 +50,7 @@ def too_few_updates(run: Run, *, least: int = 100, length: int = 4) -> Iterator[
         or run.step >= least
         or now.winning
         or not now.comparable
-        or not now.slope < -3
+        or not (now.slope < -3 or (math.isnan(now.slope) and now.first - now.last > 5 * now.noise))
     ):
         return
     per_epoch = (run.fact("epochs") or {}).get("length") or 0

@@ -53,7 +53,7 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
     share, moved = float(np.fmax.reduce(mode.values)), run.last("norm.moved_in_val", "", 0.0) > 0
     if not share > 0:
         return
-    whole = mode.last > 0.5 or moved
+    whole = float(np.nanmedian(mode.values)) > 0.5 or moved
     yield found(
         severity="warning" if whole else "info",
         stage="confirmed",

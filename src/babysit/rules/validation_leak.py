@@ -26,6 +26,7 @@ SPLIT = advice(
     "batch.std",
     "loss.val",
     "accuracy.val",
+    "r2.val",
     "fact:modules",
     "fact:epochs",
     "step",
@@ -42,7 +43,8 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
     slices, near copies of one recording on both sides.
 
     Told apart from: an evaluation of the training set itself (all of it, on purpose: an info), data whose
-    examples repeat by nature (few distinct inputs: they repeat within training as well), an easy task.
+    examples repeat by nature (few distinct inputs: they repeat within training as well), a batch that is only looked at
+    (reconstructed, sampled from) and judged by no criterion, an easy task.
 
     Args:
         run: reads `batch_val.overlap`, the share of validation examples (by hash) that were trained on.
@@ -66,6 +68,8 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
         share = float(values.max())
         if share <= max(limit, 2 * by_nature):
             continue
+        if not any(run.has(name) for name in ("loss.val", "accuracy.val", "r2.val")):
+            continue  # examples are shown, not judged
         itself = _on_purpose(run, values)
         yield found(
             severity="info" if itself else "warning",
@@ -113,8 +117,6 @@ def _on_purpose(run: Run, values: np.ndarray) -> bool:
     sizes = [float(event.detail.get("examples", 0)) for event in run.events_of("val")]
     if length and batch and sizes:
         return max(sizes) >= 0.9 * (length - 1) * batch
-    if not (run.has("loss.val") or run.has("accuracy.val")):
-        return True
     late = [series.since(run.step // 2) for where, series in run.each("batch.seen_before") if where in ("", "0")]
     late = [series for series in late if len(series) >= 3]
     if not late:

@@ -9,7 +9,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._network import parameter, source
+from ._network import adaptive, parameter, recent, source
 from ._remedies import ALL_PARAMETERS, RAISE_LR_100
 from ._words import listed, number
 
@@ -17,6 +17,8 @@ from ._words import listed, number
 @rule(
     "update.zero",
     "gradient.norm",
+    "gradient.rms",
+    "weight.rms",
     "update.skipped",
     "lr",
     "fact:parameters",
@@ -34,7 +36,8 @@ def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
     trained instead.
 
     Told apart from: frozen parameters and those in no optimizer (another finding), steps that mixed precision skips,
-    zero gradients.
+    zero gradients, and steps of plain SGD that lie below the last digit of the weight because the gradient has vanished
+    (lr·|g| below 1e-6·|w|): that is another finding.
 
     Args:
         run: reads `update.zero`, 1 where a step changed nothing at all, and `gradient.norm`.
@@ -59,6 +62,8 @@ def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
         if len(series) < least or len(gradient) < least:
             continue
         looked += 1
+        if _too_small_to_tell(run, where):
+            continue
         if (series.values[-least:] == 1).all() and (gradient[-least:] > 0).all():
             stuck.append(where)
     if not stuck or any(np.median(series.tail(least)) > 0 for _, series in run.each("update.skipped")):
@@ -88,3 +93,10 @@ def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
         if not small
         else (*NOT_LEARNING, "updates-too-small"),
     )
+
+
+def _too_small_to_tell(run: Run, where: str) -> bool:
+    """Is the expected change, lr·|g|, below the last digit of float32 though the rate is not at fault?"""
+    rate = run.last("lr")
+    size, slope = (recent(run, what, 5, iter([where])).get(where) for what in ("weight.rms", "gradient.rms"))
+    return bool(rate >= 1e-6 and not adaptive(run) and size and slope is not None and rate * slope < 1e-6 * size)

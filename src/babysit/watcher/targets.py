@@ -37,6 +37,7 @@ class Seen:
         self._moments = [0.0, 0.0, 0.0]  # count, mean, sum of squares about it
         self._extremes = (math.inf, -math.inf)
         self._binary = True
+        self._distinct: set[float] | None = set()
         self._whole: Tensor | None = None  # how often each whole number from 0 on occurred, of a regression's targets
         self._all_whole = 1.0
 
@@ -155,16 +156,33 @@ class Seen:
         deviation = (y0 - y0.median()).abs().mean()
         rest = 1 - finite.double().mean()
         both = ((y0 == 0) | (y0 == 1)).all().double()
+        whole = (y0 == y0.round()).double().mean()
+        rows = torch.full_like(mean, torch.nan)
+        if y.ndim >= 2 and y.shape[1] > 1:
+            rows = (y0.sum(1) - 1).abs().amax()
         correlation = torch.full_like(mean, torch.nan)
         if output.shape == target.shape and output.numel() > 1:
             z = output.double()
             z, w = z - z.mean(), y0 - mean
             correlation = (z * w).mean() / (z.square().mean() * var).sqrt().clamp_min(1e-300)
-        values = torch.stack([mean, var, *torch.aminmax(y0), rest, both, deviation, correlation])
+        values = torch.stack([mean, var, *torch.aminmax(y0), rest, both, deviation, correlation, whole, rows])
         count = target.numel()
         if kind == "regression":
             self._whole_numbers(y0, where, transfer, put)
         transfer.add(values, lambda numbers: self._number_readings(numbers, count, kind, where, put))
+        if kind == "regression" and self._distinct is not None:
+            transfer.add(y0.reshape(-1)[:256], lambda numbers: self._count_distinct(numbers, where, put))
+
+    def _count_distinct(self, numbers: list[float], where: str, put: Put) -> None:
+        """Distinct targets so far, up to a thousand."""
+        if self._distinct is None:
+            return
+        self._distinct.update(numbers)
+        if len(self._distinct) >= 1000:
+            put(("target.classes_seen", where), 1000.0)
+            self._distinct = None
+        else:
+            put(("target.classes_seen", where), float(len(self._distinct)))
 
     def _whole_numbers(self, y: Tensor, where: str, transfer: Transfer, put: Put) -> None:
         """Are the targets whole numbers, and how many different ones? (From 0 to MOST_CLASSES they are told apart.)"""
@@ -182,7 +200,7 @@ class Seen:
         transfer.add(torch.stack([whole.mean(), (self._whole > 0).sum().double()]), receive)
 
     def _number_readings(self, numbers: list[float], count: int, kind: str, where: str, put: Put) -> None:
-        mean, var, low, high, rest, binary, deviation, correlation = numbers
+        mean, var, low, high, rest, binary, deviation, correlation, whole, rows = numbers
         self._binary = self._binary and bool(binary)
         if not self._binary and kind in ("binary", "multilabel"):
             self.task = {"kind": "regression", "classes": None}  # probabilities or pixels, not yes and no
@@ -198,6 +216,10 @@ class Seen:
         put(("target.min", where), self._extremes[0])
         put(("target.max", where), self._extremes[1])
         put(("target.nonfinite", where), rest)
+        if kind == "regression":
+            put(("target.integers", where), whole)
+        if rows == rows:
+            put(("target.row_sum_error", where), rows)
         if kind == "regression" and correlation == correlation:
             put(("output.target_correlation", where), correlation)
         chance = self._number_chance(m, spread, deviation)
