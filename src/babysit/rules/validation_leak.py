@@ -68,13 +68,14 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
         share = float(values.max())
         if share <= max(limit, 2 * by_nature):
             continue
-        if not any(run.has(name) for name in ("loss.val", "accuracy.val", "r2.val")):
+        scored = any(run.has(name) for name in ("loss.val", "accuracy.val", "r2.val"))
+        if not scored and not (share > 0.5 and _a_pass_of_its_own(run)):
             continue  # examples are shown, not judged
         itself = _on_purpose(run, values)
         yield found(
             severity="info" if itself else "warning",
-            stage="suspect" if itself else "confirmed",
-            confidence=0.1 if itself else 0.9,
+            stage="confirmed" if scored and not itself else "suspect",
+            confidence=0.1 if itself else 0.9 if scored else 0.6,
             step=int(series.steps[int(np.argmax(series.values > limit))]),
             message=f"{percent(share)} of the validation examples were also trained on (expected none)"
             + (
@@ -101,6 +102,13 @@ def _repeats_by_nature(run: Run) -> float:
 def _numbers_in_an_example(run: Run) -> int:
     shape = next((one["shape_in"] for one in run.fact("modules") or [] if one.get("shape_in")), ())
     return math.prod(int(length) for length in shape[1:]) if len(shape) > 1 else 1
+
+
+def _a_pass_of_its_own(run: Run) -> bool:
+    """Without a criterion: are the passes more than a batch that is looked at (reconstructions, samples)?"""
+    batch = max(recent(run, "batch.size").values(), default=0.0)
+    sizes = [float(event.detail.get("examples", 0)) for event in run.events_of("val")]
+    return bool(sizes) and float(np.median(sizes)) > 2 * batch > 0
 
 
 def _on_purpose(run: Run, values: np.ndarray) -> bool:
