@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,25 @@ def command(
     from ..views.terminal.live import LiveBlock
     from ..watcher import watch
 
-    folder = None if no_record else Path(out) if out else free_folder(script)
+    first = os.environ.get("RANK", "0") == "0"  # under torchrun one process speaks for all
+    folder = None if no_record or not first else Path(out) if out else free_folder(script)
     with LiveBlock() as block:
         watcher = watch(
-            overhead=overhead, steps=steps, out=folder, stop_on=stop_on, show=_Silent(block) if quiet else block
+            overhead=overhead,
+            steps=steps,
+            out=folder,
+            stop_on=stop_on,
+            show=_Silent(block) if quiet or not first else block,
         )
         outcome = run_script(script, args, module=as_module, watcher=watcher)
         verdict = watcher.verdict
-        block.verdict(verdict, watcher.run)
+        if first:
+            block.verdict(verdict, watcher.run)
     if outcome.ended == "stopped":
         click.echo(f"babysit: the training was ended: {outcome.reason}", err=True)
     if folder is not None:
         click.echo(f"babysit: the record is in {folder} (babysit diagnose {folder})", err=True)
-    if json_file:
+    if json_file and first:
         _write(json_file, to_json(verdict, watcher))
     return outcome.code if outcome.failed else exit_code(verdict, fail_on)
 
@@ -110,7 +117,6 @@ def exit_code(verdict: Any, fail_on: str | None) -> int:
 def _write(file: str, value: dict[str, Any]) -> None:
     import json
     import math
-    import os
 
     def plain(one: Any) -> Any:
         if isinstance(one, float) and not math.isfinite(one):

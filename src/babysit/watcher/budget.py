@@ -22,6 +22,8 @@ OFTEN = 250
 STIR_STEPS = 6
 CREDIT = 40
 """Observed steps that may be had on credit when something stirs."""
+SHORT = 4e-3
+"""Steps shorter than this are looked at whole where every step is observed."""
 QUIET = 3e-6
 """Seconds that a step costs which is not observed (bench/watching.py)."""
 
@@ -120,10 +122,10 @@ class Budget:
 
     def _shrink(self, most: float) -> None:
         """Look at fewer layers at once where observing every step costs more than `most` of a step."""
-        if not self._cost or math.isnan(self.step_seconds):
+        if not self._cost or math.isnan(self.step_seconds) or min(self._seconds) < SHORT:
             return
         share = self._cost / max(self.step_seconds, 1e-9)
         if share > most:
-            self.part = max(0.05, self.part * max(0.5, most / share))
+            self.part = max(0.3, self.part * max(0.5, most / share))
         elif share < 0.6 * most and self.part < 1:
             self.part = min(1.0, self.part * 1.2)

@@ -31,6 +31,7 @@ def modules(models: Models) -> list[dict[str, Any]]:
             "model": site.root.name,
             "after": [one.where for one in site.after],
             "leaf": site.leaf,
+            "batch_axis": _batch_axis(site.facts, site.module() if site.module is not None else None),
             "registered": site.registered,
             "functional": site.module is None,
         }
@@ -38,11 +39,26 @@ def modules(models: Models) -> list[dict[str, Any]]:
     ]
 
 
+def _held_before(entry: Parameter, gone: set[str]) -> str | None:
+    """Which optimizer held it, where that optimizer is no more."""
+    old = (entry.row or {}).get("optimizer")
+    return old if old is not None and old.partition(".")[0] in gone else None
+
+
+def _batch_axis(facts: dict[str, Any], module: Any) -> int | None:
+    if facts.get("role") not in ("recurrent", "attention") or module is None:
+        return None
+    first = getattr(module, "batch_first", None)
+    return None if first is None else int(not first)
+
+
 def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
     """Every parameter of every model that is trained."""
-    held = {}
+    held, gone = {}, set()
     for one in order.held:
         own = one.optimizer()
+        if own is None:
+            gone.add(str(one.index))
         for number, group in enumerate(own.param_groups if own is not None else ()):
             held.update((id(p), f"{one.index}.{number}") for p in group["params"])
     found = []
@@ -55,7 +71,7 @@ def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
                 "kind": entry.kind,
                 "module": entry.root.prefix + entry.module,
                 "requires_grad": value.requires_grad,
-                "optimizer": held.get(key),
+                "optimizer": held.get(key) or _held_before(entry, gone),
                 "tied_to": entry.tied_to,
                 "registered": entry.registered,
                 "start": entry.start,

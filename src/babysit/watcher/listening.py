@@ -11,6 +11,7 @@ import functools
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,7 @@ class Listening:
         self._warnings()
         self._scripting()
         self._loaders()
+        self._replicas()
         self.set_deep(True)
 
     def stop(self) -> None:
@@ -416,6 +418,19 @@ class Listening:
             return script
 
         self.patches.replace(torch.jit, "script", make)
+
+    def _replicas(self) -> None:
+        observer = self.observer
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def init(wrapper: Any, module: nn.Module, *args: Any, **kwargs: Any) -> None:
+                original(wrapper, module, *args, **kwargs)
+                observer.replicated.append(weakref.ref(module))
+
+            return init
+
+        self.patches.replace(nn.parallel.DistributedDataParallel, "__init__", make)
 
     def _loaders(self) -> None:
         observer = self.observer

@@ -7,6 +7,8 @@ every module and measure; in the others only a few calls are counted, which cost
 from __future__ import annotations
 
 import math
+import os
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -18,7 +20,7 @@ from torch.optim import Optimizer
 
 from ..probes import Probe
 from ..record.run import Key
-from . import facts
+from . import facts, replicas
 from .batches import Batches, inputs_of
 from .budget import Budget
 from .by_hand import ByHand, Moves
@@ -52,6 +54,7 @@ class Forward:
     own: dict[Key, float] = field(default_factory=dict)
     measured: bool = False
     reached: bool = False
+    output: Tensor | None = None  # until it is known whether a criterion of PyTorch's got it
 
 
 @dataclass(eq=False)
@@ -102,6 +105,7 @@ class Observer:
         self.eval_called = False
         self.last_val = -9
         self.moves = Moves()
+        self.replicated: list[weakref.ref[nn.Module]] = []  # what DistributedDataParallel holds
         self.hand: ByHand | None = None
         self.hand_waits = False
         self.why_cut: list[tuple[int, str, str | None]] = []
@@ -199,6 +203,8 @@ class Observer:
             self.structure.clear()
             if forward is not None:
                 self._mark_reached(forward, output)
+                first = plain_tensor(output)
+                forward.output = first.detach() if forward.measured and first is not None else None
                 if forward.measured:
                     for one in self.models.called:
                         one.calls = one.counting or one.calls
@@ -380,7 +386,12 @@ class Observer:
 
     def _resolve(self) -> None:
         """Whose outputs did this backward reach? Those were trained on."""
+        called = bool(self.pending) or bool(self.criteria.known)
         for forward in self.forwards:
+            if forward.reached and forward.output is not None:
+                if not called:
+                    self.guard("criteria", self.criteria.by_hand, forward.output, self.put)
+                forward.output = None
             if forward.reached and forward.inputs and forward.measured:
                 for index, x in forward.inputs:
                     where = forward.root.prefix + index
@@ -464,6 +475,7 @@ class Observer:
             if self.closed:
                 return
             held = self.order.of(optimizer)
+            held.fresh = True
         if not self.deep:
             return
         self.loops.setdefault("step", self.sources.here(2))
@@ -515,14 +527,24 @@ class Observer:
                 self.guard("parameters", self._after_step, held, optimizer, closure)
         if self.main is None and self._is_main(optimizer):
             self.main = held
+        if held is not self.main and self._takes_over(held):
+            self.main = held
         if held is self.main:
             self.end_of_interval(optimizer)
         self.order.stepped(held)
 
+    def _takes_over(self, held: Held) -> bool:
+        """Does another optimizer move now what the main one moved?"""
+        old = self.main.optimizer() if self.main is not None else None
+        if old is None:
+            return self.main is not None
+        mine = {id(p) for p in held.sample()}
+        return any(id(p) in mine for group in old.param_groups[:1] for p in group["params"][:1])
+
     def _after_step(self, held: Held, optimizer: Optimizer, closure: bool) -> None:
         if closure:
             self.parameters.gradients(held, optimizer, self.put)
-        if not self.partial:
+        if not self.partial and not held.fresh:
             for key, value in self.order.readings(held).items():
                 self.put(key, float(value))
         self.parameters.after(held, self.put)
@@ -561,10 +583,13 @@ class Observer:
         """The main optimizer has stepped: write what was observed, and decide about the next interval."""
         self.step += 1
         self._trained_on_loader()
+        if replicas.due(self.step) and replicas.together():
+            self.guard("replicas", self._replicas)
         loss = self._loss_of_interval()
         seconds = self.budget.end_of_step(self.step)
         if self.deep:
             self.put(("time.step", ""), seconds)
+            self.guard("memory", self._memory)
             self._finish(optimizer)
         elif self.transfer.waiting:
             self.transfer.receive()
@@ -605,8 +630,9 @@ class Observer:
             return
         held.since_zero += 1
         held.steps += 1
-        if held is not self.main:
+        if held is not self.main and not self._takes_over(held):
             return
+        self.main = held
         self.step = step = self.step + 1
         losses = self.losses
         if len(losses) == 1:
@@ -709,6 +735,25 @@ class Observer:
                 self.transfer.send(lambda: None)
         return None
 
+    def _replicas(self) -> None:
+        step = self.step
+        with torch.no_grad():
+            modules = [one for one in (ref() for ref in self.replicated) if one is not None]
+            value = replicas.spread([p for one in modules for p in one.parameters() if p.requires_grad])
+        if value is not None:
+            own = {("replicas.spread", ""): float(value)}
+            self.recording.append(step, own, self.budget.elapsed)
+
+    def _memory(self) -> None:
+        if self.step % 10 and self.step > 5:
+            return
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[1])
+        self.put(("memory.resident", ""), float(pages * os.sysconf("SC_PAGE_SIZE")))
+        if torch.cuda.is_initialized():
+            for index in range(torch.cuda.device_count()):
+                self.put(("memory.resident", f"cuda:{index}"), float(torch.cuda.memory_allocated(index)))
+
     def _finish(self, optimizer: Optimizer) -> None:
         step, host, forwards = self.step, self.host, self.forwards
         with torch.no_grad():
@@ -719,25 +764,23 @@ class Observer:
             modal = [one.modal for one in trained if one.modal[1]]
             if modal:
                 self.put(("mode.train", ""), sum(on for on, _ in modal) / sum(n for _, n in modal))
-            self._unreached([one for one in forwards if not one.reached])
-            self.transfer.send(lambda: self._commit(step, host, forwards))
+            late = self._unreached([one for one in forwards if not one.reached])
+            self.transfer.send(lambda: self._commit(step, host, forwards, late))
 
     def _unheld(self) -> None:
         held = {id(p) for one in self.order.held if (own := one.optimizer()) is not None
                 for group in own.param_groups for p in group["params"]}  # fmt: skip
         self.parameters.unheld(held, self.put)
 
-    def _unreached(self, forwards: list[Forward]) -> None:
+    def _unreached(self, forwards: list[Forward]) -> dict[Key, float]:
         """Forwards with gradients on that no backward reached, of a model that another one was trained with: validation.
 
         Of a model without any, a backward may be still to come: several models are trained in turn.
         """
         trained = {id(one.root) for one in self.forwards if one.reached}
         forwards = [one for one in forwards if id(one.root) in trained]
-        if not (forwards and self.pending):
-            return
-        if self.validation.running:
-            return
+        if not (forwards and self.pending) or self.validation.running:
+            return {}
         one = self.validation
         one.begin(None)
         for forward in forwards:
@@ -749,10 +792,14 @@ class Observer:
         self.loops.setdefault("val", self.pending[0].call.source)
         self.recording.add_event(self.step - 1, "val", "", {"examples": one.examples})
         self.urgent = True
-        self.guard("validation", one.end, self.put)
+        late: dict[Key, float] = {}
+        self.guard("validation", one.end, late.__setitem__)
+        return late
 
-    def _commit(self, step: int, host: dict[Key, float], forwards: list[Forward]) -> None:
-        """Values have arrived: write them."""
+    def _commit(self, step: int, host: dict[Key, float], forwards: list[Forward], late: dict[Key, float]) -> None:
+        """Values have arrived: write them; `late` are those of a validation pass before this step."""
+        if late:
+            self.recording.append(step - 1, late, self.budget.elapsed)
         readings: dict[Key, float] = {}
         for one in forwards:
             if one.reached:

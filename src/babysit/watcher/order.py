@@ -36,6 +36,7 @@ class Held:
     steps: int = 0
     schedules: int = 0
     skipped: bool = False
+    fresh: bool = False  # first seen at its step: what was called before that is not known
     cleared: bool = False  # gradients were cleared before the newest step that was looked at
     before: list[Tensor] | None = None  # samples of gradients found at the first backward after a step
     begin_norm: Tensor | None = None
@@ -164,7 +165,7 @@ class Order:
         held.steps += 1
         held.since_zero += 1
         held.backwards = held.zeros = held.schedules = 0
-        held.zeroed_after = held.skipped = False
+        held.zeroed_after = held.skipped = held.fresh = False
         held.before = held.begin_norm = None
 
 
