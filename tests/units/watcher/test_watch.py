@@ -240,7 +240,7 @@ def test_dead_units_are_found_over_enough_examples(monkeypatch):
     with babysit.watch(overhead="all") as w:
         train(model, *data(600), steps=20, batch=50)
     assert list(w.run.series("activation.dead", "1").steps) == [11]
-    assert last(w, "activation.dead", "1") == 0.4
+    assert last(w, "activation.dead", "1") == pytest.approx(0.4)
 
 
 def test_functions_in_a_forward_are_layers_too():
