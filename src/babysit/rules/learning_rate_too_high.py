@@ -16,7 +16,7 @@ from ._words import number
 
 
 @rule(
-    "update.ratio", "activation.dead", "lr", "fact:criteria", *READS, family="rate",
+    "update.ratio", "activation.dead", "activation.zeros", "lr", "fact:criteria", *READS, family="rate",
     explains=("loss-not-finite", "loss-oscillates", "exploding-gradients", "updates-too-large", "dead-relu", "saturated-units", "output-ignores-input",
         "loss-barely-changes", "labels-independent-of-inputs", "underfitting", "amp-skips-steps", "clipping-too-tight", "rank-collapse",
         "minority-class-ignored", "vanishing-gradients", "updates-too-small", "loss-metric-disagree"),
@@ -146,10 +146,8 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
         for where, series in run.each("update.ratio")
         if len(series) and is_matrix(run, where)
     ]
-    jump = bool(first) and float(np.median(first)) > 0.3
-    killed = (
-        jump and any(series.last > 0.9 for _, series in run.each("activation.dead")) and now.last > 0.97 * now.chance
-    )
+    jump = bool(first) and float(np.median(first)) > 0.1  # published limit of a step that is too large
+    killed = jump and _died(run) and now.last > 0.97 * now.chance
     if back:
         begin = int(judged(run).steps[int(np.nanargmin(judged(run).values))])
         return (
@@ -161,13 +159,22 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
         )
     if killed:
         return (
-            f"the first steps changed the weights by {number(float(np.median(first)))} of their size ; the loss stays at chance",
+            f"the first steps changed the weights by {number(float(np.median(first)))} of their size; units died, and the loss stays at chance",
             0.75,
             1,
             now.last,
             now.chance,
         )
     return None
+
+
+def _died(run: Run) -> bool:
+    """Did a layer that lived at first end with (nearly) all of its units at zero for every example?"""
+    units = (series for _, series in run.each("activation.dead") if len(series))
+    elements = (series for _, series in run.each("activation.zeros") if len(series) >= 3)
+    return any(series.first < 0.5 and series.last > 0.9 for series in units) or any(
+        series.first < 0.9 and bool((series.values[-1:] >= 1.0).all()) for series in elements
+    )
 
 
 def _worse_than_chance(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:

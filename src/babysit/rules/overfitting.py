@@ -17,7 +17,7 @@ from ._words import number, percent
 AUGMENT = advice("Get more examples, or make more of them (augmentation)")
 
 
-@rule("loss.val", *READS, family="generalization")
+@rule("loss.val", "norm.mean_gap", *READS, family="generalization")
 def overfitting(run: Run, *, rise: float = 0.15, gap: float = 0.1, patience: int = 3) -> Iterator[Finding]:
     """The network overfits: validation gets worse while training gets better.
 
@@ -97,6 +97,8 @@ def _far_apart(run: Run, *, gap: float = 0.1, times: float = 20.0) -> Iterator[F
     ):
         return
     low = float(np.min(val.values))
+    if any(series.last > 1 for _, series in run.each("norm.mean_gap") if len(series)):
+        return  # evaluation itself is off: running statistics are not those of the batches
     rising = len(val) >= 5 and float(np.median(val.tail(3))) > 1.15 * low
     if rising or not now.comparable:
         return  # said with its course

@@ -102,7 +102,7 @@ def _say(run: Run, severity: str, sure: float, begin: int, text: str, value: flo
 
 def _warms_up_for_ever(run: Run, steps: np.ndarray, values: np.ndarray) -> bool:
     """Has the rate only ever risen, many times over, until the training was over?"""
-    if not run.events_of("end") or len(values) < 5 or steps[-1] < 0.7 * run.step or not values[0] > 0:
+    if not run.events_of("end") or len(values) < 5 or steps[-1] < 0.5 * run.step or not values[0] > 0:
         return False
     return (
         bool((np.diff(values) >= 0).all())

@@ -75,7 +75,7 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
         yield found(
             severity="info" if itself else "warning",
             stage="confirmed" if scored and not itself else "suspect",
-            confidence=0.1 if itself else 0.9 if scored else 0.6,
+            confidence=0.1 if itself else 0.9 if scored else 0.4,
             step=int(series.steps[int(np.argmax(series.values > limit))]),
             message=f"{percent(share)} of the validation examples were also trained on (expected none)"
             + (
