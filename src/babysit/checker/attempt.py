@@ -48,6 +48,7 @@ class Order:
         seconds: wall time at most.
         beat: (step, score) of the unedited run with this seed: a run far below it at half time is ended.
         balanced: score by mean recall over the classes.
+        record: a folder that the run, watched, is written to.
     """
 
     edit: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Order:
     seconds: float = 60.0
     beat: tuple[tuple[int, float], ...] = ()
     balanced: bool = False
+    record: str | None = None
 
 
 @dataclass
@@ -188,7 +190,7 @@ def perform(program: Program, order: Order) -> Attempt:
     began = time.perf_counter()
     found = Attempt(ended="end")
     found.wrote = _note_writes()
-    with Stage() as stage, shifted(order.seed):
+    with _watching(order.record), Stage() as stage, shifted(order.seed):
         score = Score(stage, balanced=order.balanced)
         stage.after_step(lambda optimizer: _watch_budget(stage, score, order))
         signal.signal(signal.SIGALRM, _time_is_up)
@@ -215,6 +217,15 @@ def perform(program: Program, order: Order) -> Attempt:
     found.wrote = sorted(set(found.wrote))[:20]
     found.printed = _last_printed()
     return found
+
+
+def _watching(folder: str | None) -> contextlib.AbstractContextManager[Any]:
+    """Watched from outside of everything of ours, so that the watcher hears PyTorch itself."""
+    if folder is None:
+        return contextlib.nullcontext()
+    from ..watcher import watch
+
+    return watch(out=folder, overhead=0.1)
 
 
 def _watch_budget(stage: Stage, score: Score, order: Order) -> None:

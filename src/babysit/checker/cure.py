@@ -213,10 +213,8 @@ def watched(program: Program, order: Order) -> tuple[Attempt, Run]:
     """Run a program once in a fork, measured and watched; its attempt and its run."""
     folder = Path(tempfile.mkdtemp(prefix="babysit-cure-"))
     try:
-        seen = _Watched(program, folder)
-        attempt = next(
-            (found for _, found in run_all(seen, [order], jobs=1)), Attempt(failed="it could not be started")
-        )
+        order = replace(order, record=str(folder))
+        attempt = next((found for _, found in run_all(program, [order], jobs=1)), Attempt(failed="it did not start"))
         try:
             run = read(folder)
         except ValueError:
@@ -224,20 +222,6 @@ def watched(program: Program, order: Order) -> tuple[Attempt, Run]:
         return attempt, run
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass
-class _Watched:
-    """A program inside a watcher that writes its run to a folder."""
-
-    program: Program
-    folder: Path
-
-    def __call__(self, rewrite: Callable[[Any], Any] | None = None) -> None:
-        from ..watcher import watch
-
-        with watch(out=self.folder, overhead=0.1):
-            self.program(rewrite)
 
 
 def _could_not_run(first: Attempt, seconds: float) -> Cure:
