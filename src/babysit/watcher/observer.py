@@ -22,6 +22,7 @@ from ..probes import Probe
 from ..record.run import Key
 from . import facts, replicas
 from .batches import Batches, inputs_of
+from .blame import first_operation
 from .budget import Budget
 from .by_hand import ByHand, Moves
 from .criteria import Called, Criteria
@@ -39,6 +40,7 @@ from .validation import Validation, modes
 
 UNRESOLVED = 2
 HELD_INPUTS = 4
+_HUGE = math.inf
 FACTS_AT = (1, 2, 3, 5, 8, 12, 20, 50, 100, 200, 500, 1000)
 
 
@@ -108,7 +110,6 @@ class Observer:
         self.replicated: list[weakref.ref[nn.Module]] = []  # what DistributedDataParallel holds
         self.hand: ByHand | None = None
         self.hand_waits = False
-        self.why_cut: list[tuple[int, str, str | None]] = []
         self.loops: dict[str, str | None] = {}
         self.best = math.inf
         self.level = math.nan
@@ -346,6 +347,13 @@ class Observer:
         if loss.numel() != 1 or type(loss) is not Tensor:
             return
         self.losses.append(float(loss.detach()) if loss.device.type == "cpu" else loss.detach())
+        if self.was_finite and isinstance(self.losses[-1], float) and not math.isfinite(self.losses[-1]):
+            self._blame(loss)
+
+    def _blame(self, loss: Tensor) -> None:
+        """The loss isn't finite, and its graph is still there: which operation was it?"""
+        with torch.no_grad():
+            self.operation = self.guard("blame", first_operation, loss)
 
     def after_backward(self) -> None:
         """backward has run."""
@@ -619,7 +627,10 @@ class Observer:
         if self.unscaled is not None or type(loss) is not Tensor:
             self.timed(self._loss, loss)
         elif loss.is_cpu and loss.numel() == 1:
-            self.losses.append(loss.item())
+            value = loss.item()
+            self.losses.append(value)
+            if self.was_finite and not -_HUGE < value < _HUGE:
+                self.timed(self._blame, loss)
         else:
             self.timed(self._loss, loss)
 
@@ -850,7 +861,9 @@ class Observer:
 
     def _first_nonfinite(self, step: int, where: str, site: str) -> None:
         self.was_finite = False
-        self.recording.add_event(step, "nonfinite", where, {"site": site, "op": None})
+        self.recording.add_event(
+            step, "nonfinite", where, {"site": site, "op": self.operation if site in ("loss", "activation") else None}
+        )
         self.budget.stir()
 
     def _watch_rate(self, optimizer: Optimizer) -> None:
@@ -880,6 +893,7 @@ class Observer:
     trained_loader: int | None = None
     epochs, epoch_began = 0, 0
     urgent = False
+    operation: str | None = None
     stop: BaseException | None = None
     last_step: int | None = None
 
@@ -899,7 +913,7 @@ class Observer:
         if task is not None:
             put("task", task)
         if self.step >= 3 and all(root.module() is not None for root in self.models.roots):
-            put("graph_cuts", graph_cuts(self.models, self.parameters.got_gradient, self.why_cut))
+            put("graph_cuts", graph_cuts(self.models, self.parameters.got_gradient))
 
     def timed(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call one of the methods above: on the watcher's clock, and so that no error of ours gets out."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .cause import cut_in
 from .models import Models, Site
 
 STRAIGHT = (
@@ -84,11 +85,10 @@ def _passive(site: Site) -> bool:
     return site.role in _PASSIVE or site.facts.get("kind") in _PASSIVE_KINDS
 
 
-def graph_cuts(models: Models, got: set[str], why: list[tuple[int, str, str | None]]) -> list[dict[str, Any]]:
+def graph_cuts(models: Models, got: set[str]) -> list[dict[str, Any]]:
     """Modules that ran in a trained forward, whose trainable parameters never got a gradient though later ones did.
 
-    `got` holds the parameters that got one, `why` what was done to tensors inside a forward:
-    (order of the module that ran before, what, source).
+    `got` holds the parameters that got one.
     """
     cuts = []
     for root in models.roots:
@@ -107,12 +107,20 @@ def graph_cuts(models: Models, got: set[str], why: list[tuple[int, str, str | No
         if not after:
             continue
         nearest = min(after, key=lambda site: site.order)
-        reason = next(
-            ((kind, source) for order, kind, source in why if last.order <= order < nearest.order), ("unknown", None)
-        )
+        around = [root.module(), *_parents(models, root, last.name, nearest.name)]
+        reason = cut_in([one for one in around if one is not None])
         cuts.append({"after": last.where, "before": nearest.where, "why": reason[0], "source": reason[1],
                      "modules": [site.where for site in cut]})  # fmt: skip
     return cuts
+
+
+def _parents(models: Models, root: Any, *names: str) -> list[Any]:
+    """The modules around those named, the innermost first, then themselves."""
+    wanted = {name.rpartition(".")[0] for name in names} | set(names)
+    own = [
+        site for site in models.sites.values() if site.root is root and site.name in wanted and site.module is not None
+    ]
+    return [site.module() for site in own if site.module is not None]
 
 
 def _entries(models: Models, site: Site) -> list[Any]:

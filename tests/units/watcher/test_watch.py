@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -401,3 +402,37 @@ def test_an_overhead_is_a_share(overhead, share):
     from babysit.watcher.watching import _overhead
 
     assert _overhead(overhead) == share
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_operation_that_broke_the_loss_is_named(quiet):
+    model = net()
+    x, y = data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with babysit.watch() as w:
+        train(model, x, y, steps=130 if quiet else 2, optimizer=optimizer)
+        p = torch.softmax(model(x), 1)
+        (-(p - p.detach()).log().mean()).backward()
+        optimizer.step()
+    (event,) = w.run.events_of("nonfinite")
+    assert event.detail == {"site": "loss", "op": "log"}
+
+
+class Cut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        h = F.relu(self.a(x))
+        h = torch.tensor(h.detach().numpy())  # the line
+        return self.b(h)
+
+
+def test_a_cut_is_traced_to_its_line():
+    with babysit.watch() as w:
+        train(Cut(), *data(), steps=5)
+    (cut,) = w.run.fact("graph_cuts")
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    assert cut["why"] in ("detach", "numpy")
+    assert "# the line" in lines[int(cut["source"].rsplit(":", 1)[1]) - 1]
