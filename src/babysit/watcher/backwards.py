@@ -1,0 +1,132 @@
+"""Criteria and backward: which forwards and losses were trained on, and whether weights are moved by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .by_hand import ByHand
+from .criteria import Called
+from .forwards import Forwards
+from .state import Pending
+
+
+class Backwards(Forwards):
+    """Hears criteria and backward."""
+
+    def criterion(self, call: Called) -> None:
+        """A criterion was computed."""
+        if not torch.is_grad_enabled() or not call.value.requires_grad:
+            if self.validation.running:
+                call.source = self.sources.here(3)
+                one = self.criteria.of(call, training=False)
+                if one is None and not self.step:
+                    one = self.criteria.of(call)
+                if one is not None:
+                    with torch.no_grad():
+                        self.guard("validation", self.validation.criterion, one, call)
+            return
+        if not self.deep:
+            return
+        if len(self.pending) >= 16:
+            return
+        call.source = self.sources.here(3)
+        pending = Pending(
+            Called(call.name, call.output.detach(), call.target, call.options, call.value.detach(), call.source)
+        )
+
+        def arrived(gradient: Tensor) -> None:
+            pending.reached = True
+
+        call.value.register_hook(arrived)
+        self.pending.append(pending)
+
+    def before_backward(self, loss: Tensor | None) -> None:
+        """backward is about to run."""
+        if self.validation.running:
+            self.end_of_validation()
+        if self.hand is not None:
+            self.hand_over()
+        elif self.main is None and not self.in_step:
+            self._look_for_hands()
+        if loss is not None:
+            self._loss(loss)
+        if self.deep:
+            self.loops.setdefault("train", self.sources.here(2))
+            with torch.no_grad():
+                self.guard("order", self.order.before_backward, True)
+
+    def after_backward(self) -> None:
+        """backward has run."""
+        if self.main is None:
+            self.order.backwards_without_step += 1
+        if not self.deep:
+            return
+        with torch.no_grad():
+            self.guard("order", self.order.after_backward)
+            self._resolve()
+            if self.hand is not None:
+                self.hand_waits = True
+                self.guard("parameters", self._before_step, self.order.of(self.hand), self.hand, False)
+            elif self.main is None and not self.in_step:
+                self._without_step()
+
+    def _look_for_hands(self) -> None:
+        """No optimizer has stepped yet: are weights moved without one?"""
+        values = [value for _, value in self.models.trainable()]
+        if self.moves.look(values):
+            self.hand = ByHand(values)
+            self.main = self.order.of(self.hand)
+            self.main.source = "by hand"
+            self.main.backwards = 1
+            self.hand_waits = True
+            self.forwards, self.pending = [one for one in self.forwards if one.reached], []
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Something begins that only comes after the weights were moved by hand: that step is over."""
+        hand = self.hand
+        if hand is not None and self.hand_waits:
+            self.hand_waits = False
+            if self.deep:
+                self.after_step(hand, False)  # type: ignore[arg-type]
+            else:
+                self.quiet_step(hand)  # type: ignore[arg-type]
+
+    def _resolve(self) -> None:
+        """Whose outputs did this backward reach? Those were trained on."""
+        called = bool(self.pending) or bool(self.criteria.known)
+        for forward in self.forwards:
+            if forward.reached and forward.output is not None:
+                if not called:
+                    self.guard("criteria", self.criteria.by_hand, forward.output, self.put)
+                forward.output = None
+            if forward.reached and forward.inputs and forward.measured:
+                for index, x in forward.inputs:
+                    where = forward.root.prefix + index
+                    self.guard("batches", self.batches.measure, where, x, self.put)
+                forward.inputs = []
+        self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
+        rest = []
+        for one in self.pending:
+            if one.reached:
+                self.guard("criteria", self._criterion_trained, one.call)
+            else:
+                rest.append(one)
+        self.pending = rest
+
+    def _criterion_trained(self, call: Called) -> None:
+        one = self.criteria.of(call)
+        if one is None:
+            return
+        if not one.taken and call.value.numel() == 1:
+            where = one.where
+            self.transfer.add(call.value.float(), lambda values: self.put(("loss.criterion", where), values[0]))
+        self.criteria.measure(one, call, self.put)
+
+    def _without_step(self) -> None:
+        count = self.order.backwards_without_step
+        if count in (3, 6, 10, 20) or count % 100 == 0:
+            self.recording.append(0, {("calls.without_step", ""): float(count)}, self.budget.elapsed)
+            self.update_facts()
+            self.guard("judging", self.judge.after_commit, 0, True)

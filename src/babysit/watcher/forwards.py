@@ -1,0 +1,157 @@
+"""Modules, and functions that do what modules do, as they are called and return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..record.run import Key
+from .batches import inputs_of
+from .layers import plain_tensor
+from .models import Site, has_parameters, unwrapped
+from .passes import Passes
+from .state import HELD_INPUTS, UNRESOLVED, Forward
+from .validation import modes
+
+
+def _tensors(output: Any, depth: int = 0) -> list[Tensor]:
+    """Tensors in what a model gives: itself, or in tuples, lists, dicts and dataclasses."""
+    if isinstance(output, Tensor):
+        return [output]
+    if depth > 3:
+        return []
+    if isinstance(output, dict):
+        output = list(output.values())
+    elif hasattr(output, "__dataclass_fields__"):
+        output = list(vars(output).values())
+    if isinstance(output, list | tuple):
+        return [x for one in list(output)[:32] for x in _tensors(one, depth + 1)]
+    return []
+
+
+class Forwards(Passes):
+    """Hears modules."""
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A module is called."""
+        if self.stack:
+            site = self.models.site(module)
+            if site is None and has_parameters(module):
+                site = self.models.unregistered(module, next((s for _, s in reversed(self.stack) if s), None))
+            self.stack.append((module, site))
+        else:
+            self.stack.append((module, self._enter_root(module, args, kwargs)))
+            site = self.stack[-1][1]
+        if site is not None and self.current is not None and self.current.measured:
+            self.models.call(site)
+            if self.layers.rare:
+                self.structure.entered(site, plain_tensor(args))
+                if site.shape_in is None and (x := plain_tensor(args)) is not None:
+                    site.shape_in = list(x.shape)
+
+    def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site | None:
+        inner = unwrapped(module)
+        site = self.models.site(inner)
+        if site is None:
+            if self.closed or not has_parameters(inner):
+                return None
+            self.models.discover(module)
+            site = self.models.site(inner)
+        if site is None:
+            return None
+        root, grad = site.root, torch.is_grad_enabled()
+        if grad:
+            self.hand_over()
+        inputs = inputs_of(args, kwargs)
+        if not grad:
+            self._validate(root, module, inputs, grad=False)
+            return site
+        root.trained = True
+        open_ones = sum(one.measured and not one.reached for one in self.forwards)
+        done = any(one.measured and one.reached and one.root is root for one in self.forwards)
+        forward = Forward(root, inner, inputs, modes(inner), None)
+        forward.measured = self.deep and not done and open_ones < UNRESOLVED
+        if forward.measured:
+            self.layers.taken.clear()
+            self.structure.clear()
+            for one in self.models.called:
+                one.counting = 0
+        for old in self.forwards[:-HELD_INPUTS]:
+            old.inputs = []
+        self.forwards.append(forward)
+        if len(self.forwards) > 256:
+            del self.forwards[8]
+        self.current = forward
+        return site
+
+    def leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """A module has returned."""
+        while self.stack:
+            one, site = self.stack.pop()
+            if one is module:
+                break
+        else:
+            return
+        forward = self.current
+        if site is not None and forward is not None and forward.measured:
+            if self.layers.rare:
+                x = plain_tensor(output)
+                self.structure.left(site, x)
+                if site.shape_out is None and x is not None:
+                    site.shape_out = list(x.shape)
+            if site.leaf and self.layers.wanted(site):
+                with torch.no_grad():
+                    self.layers.output(site, module, args, output, self._into(forward))
+        if not self.stack:
+            self.current = None
+            self.structure.clear()
+            if forward is not None:
+                self._mark_reached(forward, output)
+                first = plain_tensor(output)
+                forward.output = first.detach() if forward.measured and first is not None else None
+                if forward.measured:
+                    for one in self.models.called:
+                        one.calls = one.counting or one.calls
+
+    def _into(self, forward: Forward) -> Callable[[Key, float], None]:
+        return forward.own.__setitem__
+
+    def _mark_reached(self, forward: Forward, output: Any) -> None:
+        for x in _tensors(output):
+            if x.requires_grad:
+
+                def arrived(gradient: Tensor) -> None:
+                    forward.reached = True
+
+                x.register_hook(arrived)
+
+    def functional(self, kind: str, x: Tensor, output: Any, facts_of_kind: dict[str, Any]) -> None:
+        """A function that does what a module does was called inside a module (F.relu)."""
+        forward = self.current
+        parent = next((site for _, site in reversed(self.stack) if site is not None), None)
+        if forward is None or not forward.measured or parent is None or parent.role == "activation":
+            return
+        key = hash((id(parent), kind, self._functional_line()))
+        site = self.models.sites.get(key)
+        if site is None:
+            taken = sum(one.module is None and one.root is parent.root and one.facts.get("of") == parent.name
+                        and one.facts["kind"] == kind for one in self.models.called)  # fmt: skip
+            name = f"{kind}_{taken + 1}" if taken else kind
+            full = f"{parent.name}.{name}" if parent.name else name
+            site = Site(full, parent.root, {**facts_of_kind, "kind": kind, "of": parent.name})
+            self.models.sites[key] = site
+        self.models.call(site)
+        if self.layers.rare:
+            self.structure.entered(site, x)
+            self.structure.left(site, plain_tensor(output))
+            site.shape_out = site.shape_out or list(getattr(output, "shape", ()))
+        if self.layers.wanted(site):
+            with torch.no_grad():
+                self.layers.output(site, None, (x,), output, self._into(forward))
+
+    def _functional_line(self) -> tuple[str, int]:
+        frame = self.sources.frame(3)
+        return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lasti)
