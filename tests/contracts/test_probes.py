@@ -27,7 +27,7 @@ def arguments(site, shape, dtype=torch.float32):
         before = [x, torch.zeros(3, dtype=dtype)]
         return before, [x * 1.01, torch.ones(3, dtype=dtype)]
     if site == "norm":
-        return x, (nn.BatchNorm1d if x.ndim == 2 else nn.BatchNorm2d)(shape[1])
+        return x, (nn.BatchNorm1d if x.ndim == 2 else nn.BatchNorm2d)(shape[1]), x.numel() // shape[1]
     if site == "output":
         return x, None
     if site == "batch":

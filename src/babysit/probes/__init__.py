@@ -7,7 +7,7 @@ one value for each reading it gives. The watcher calls it without gradients, on 
 |---|---|---|
 | `activation` | `x` of shape (N, …), floating point; `axis`, the axis of the units; `facts` of the module | () or (readings,) |
 | `activation_gradient` | the same, for the gradient with respect to the module's output | () or (readings,) |
-| `norm` | `x`, the input of shape (N, C, …), and the `module` | () or (readings,) |
+| `norm` | `x`, the input of shape (N, C, …), the `module`, and how many values it averages per channel | () or (readings,) |
 | `weight`, `gradient` | `xs`, P tensors at once | (P,) or (readings, P) |
 | `update` | `before` and `after`, P tensors each | (P,) or (readings, P) |
 | `batch` | `x` of shape (N, …), floating point | () or (readings,) |

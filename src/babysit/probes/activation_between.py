@@ -20,6 +20,7 @@ def activation_between(x: Tensor, axis: int, facts: dict) -> Tensor | None:
     """
     if x.shape[0] < 2:
         return None
-    total = torch.var(x, correction=0)
-    between = torch.var(x, 0, correction=0).mean()
+    middle = x.mean(0)
+    between = (x - middle).square().mean()
+    total = between + (middle - middle.mean()).square().mean()  # the law of total variance
     return torch.where(total > 0, between / total, torch.zeros_like(total))

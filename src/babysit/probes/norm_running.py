@@ -9,12 +9,12 @@ from . import probe
 
 
 @probe("norm", gives=("norm.mean_gap", "norm.var_ratio", "norm.batch", "norm.updates"))
-def norm_running(x: Tensor, module: nn.Module) -> Tensor | None:
+def norm_running(x: Tensor, module: nn.Module, batch: int | None = None) -> Tensor | None:
     """Running statistics against those of the batch.
 
     `norm.mean_gap`: largest |running mean − batch mean| / batch std over the channels;
     `norm.var_ratio`: median of running variance / batch variance; `norm.batch`: values averaged
-    per channel; `norm.updates`: how often the running statistics were updated. None without running statistics.
+    per channel (`batch`, where `x` is a sample); `norm.updates`: how often the running statistics were updated. None without running statistics.
 
     Examples:
         >>> norm_running(torch.tensor([[1.0], [3.0]]), nn.BatchNorm1d(1))
@@ -32,7 +32,7 @@ def norm_running(x: Tensor, module: nn.Module) -> Tensor | None:
         [
             ((running_mean - mean).abs() / std).amax(),
             (running_var / var.clamp_min(1e-12)).median(),
-            mean.new_full((), x.numel() // x.shape[1]),
+            mean.new_full((), batch or x.numel() // x.shape[1]),
             updates,
         ]
     )

@@ -35,6 +35,6 @@ def output_shape(x: Tensor, target: Tensor | None) -> Tensor:
     if x.ndim >= 2 and x.shape[1] > 1:
         plain = torch.where(low >= 0, (x.sum(1) - 1).abs().amax(), none)
         logs = (x.exp().sum(1) - 1).abs().amax()
-    between = torch.var(x, 0, correction=0).mean() if x.shape[0] > 1 else std * torch.nan
+    between = (x - x.mean(0)).square().mean() if x.shape[0] > 1 else std * torch.nan
     between = torch.where(std > 0, between / (std * std), torch.zeros_like(std))
     return torch.stack([mean, std, low, high, share, zeros, plain, logs, between])

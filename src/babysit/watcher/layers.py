@@ -6,6 +6,7 @@ call in a forward pass that is trained on. Nothing is kept: a probe's result is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from .transfer import Transfer
 
 MEASURED = ("linear", "conv", "activation", "norm", "recurrent", "attention", "embedding", "preprocess")
 MODAL = ("dropout",)
-ELEMENTS = 65_536
+ELEMENTS = 32_768
 EXAMPLES = 512
 
 Put = Callable[[Key, float], None]
@@ -88,7 +89,18 @@ class Layers:
             elif one.site == "norm" and module is not None:
                 given = plain_tensor(inputs)
                 if given is not None:
-                    self._send(one, site, self.guard(one.name, one, sampled(given.detach()), module), put)
+                    self._send(
+                        one,
+                        site,
+                        self.guard(
+                            one.name,
+                            one,
+                            sampled(given.detach()),
+                            module,
+                            given.numel() // max(1, given.shape[1]) if given.ndim > 1 else 0,
+                        ),
+                        put,
+                    )
 
     def _of(self, site: Site) -> list[Probe]:
         found = self._fitting.get(id(site))
@@ -170,9 +182,13 @@ def is_plain(value: Any) -> bool:
 
 
 def sampled(x: Tensor) -> Tensor:
-    """At most about 65,536 elements: evenly spaced examples, at least 8 of them; single precision at least."""
+    """At most about 32,768 elements: evenly spaced examples, 8 of them at least, then places of maps; float32 at least."""
     if x.numel() > ELEMENTS and len(x) > 8:
         x = x[:: min(len(x) // 8, -(-x.numel() // ELEMENTS))]
+    if x.numel() > 2 * ELEMENTS and x.ndim >= 4:
+        apart = math.ceil((x.numel() / ELEMENTS) ** 0.5)
+        x = x[..., :: min(apart, x.shape[-2]), :: min(apart, x.shape[-1])]
+    x = x.contiguous()
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
