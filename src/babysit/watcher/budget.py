@@ -15,7 +15,7 @@ DENSE = 12
 """Steps at the start that are all observed."""
 GROWTH = 1.06
 """From there, while little is spent, the distance grows by this factor at most."""
-GRACE = 0.4
+GRACE = 0.25
 """Seconds that may be spent so: a script of a few hundred steps is over before a share of it pays for a diagnosis."""
 OFTEN = 250
 """Observed steps for each factor e in steps, at most."""
@@ -24,6 +24,8 @@ CREDIT = 40
 """Observed steps that may be had on credit when something stirs."""
 SHORT = 4e-3
 """Steps shorter than this are looked at whole where every step is observed."""
+LONGEST = 2000
+"""Steps between two wakings, observed or not: losses wait in memory until then."""
 QUIET = 3e-6
 """Seconds that a step costs which is not observed (bench/watching.py)."""
 
@@ -53,6 +55,7 @@ class Budget:
         self._last, self._last_step, self._spent_before = self.began, 0, 0.0
         self._seconds: list[float] = []
         self._cost = 0.0
+        self._due = 0
         self._credit = CREDIT
 
     @property
@@ -103,11 +106,15 @@ class Budget:
             return True
         self.stirred = 0
         if not was_observed:
-            return True
+            if step >= self._due:
+                return True
+            self.wake = min(self._due, step + LONGEST)
+            return False
         distance = max(self._steps_until_paid(), step // OFTEN)
         if self.spent < GRACE:
             distance = min(distance, round(step * (GROWTH - 1)))
-        self.wake = step + distance - 1
+        self._due = step + distance - 1
+        self.wake = min(self._due, step + LONGEST)
         return distance <= 1
 
     def _steps_until_paid(self) -> int:

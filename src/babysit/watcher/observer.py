@@ -86,6 +86,8 @@ class Observer(Steps):
         self.budget.end_of_stretch(self.step)
         self._watch_rate(optimizer)
         self._limit_losses()
+        if len(self.buffered) > 500:
+            self.flush_losses(self.step + 1)
         self._next_interval()
 
     def _next_interval(self) -> None:

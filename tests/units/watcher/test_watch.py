@@ -436,3 +436,18 @@ def test_a_cut_is_traced_to_its_line():
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     assert cut["why"] in ("detach", "numpy")
     assert "# the line" in lines[int(cut["source"].rsplit(":", 1)[1]) - 1]
+
+
+def test_nothing_grows_in_a_long_run():
+    model = nn.Linear(2, 1)
+    x = torch.randn(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    with babysit.watch(overhead=1e-4) as w:
+        for _ in range(9000):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        assert w.observer is not None
+        assert len(w.observer.buffered) <= 2500
+        assert max(len(w.run.series(what, where)) for what in w.run.whats() for where in w.run.places(what)) <= 2048
+    assert w.run.step == 9000
