@@ -87,7 +87,7 @@ def _classes(model: nn.Module, x: torch.Tensor, batch: int, adam: bool) -> Made:
 
 
 MODELS: dict[str, tuple[Callable[[], Made], int]] = {
-    "step 0.25 ms": (lambda: mlp(32, 2, 16, adam=False), 12000),
+    "step 0.25 ms": (lambda: mlp(64, 4, 32, adam=False), 12000),
     "step 1 ms": (lambda: mlp(192, 4, 64), 6000),
     "mlp 6x512": (lambda: mlp(512, 6, 64), 800),
     "convnet": (convnet, 160),
