@@ -14,7 +14,6 @@ from babysit.errors import RecipeError
 from babysit.hosts.edits import applied, fields
 from babysit.hosts.edits.stage import CRITERIA
 
-
 CROSS_ENTROPY = nn.CrossEntropyLoss()
 
 
