@@ -304,14 +304,24 @@ def test_inputs_are_standardized_with_what_training_saw():
     assert torch.allclose(seen[-1].double(), wanted, atol=1e-5)
 
 
-def test_targets_are_standardized():
-    seen = []
-    y = torch.randn(64) * 100 + 500
-    model = nn.Linear(6, 1)
+def test_targets_are_standardized_and_answers_stay_in_their_units():
+    torch.manual_seed(0)
+    x = torch.randn(256, 6)
+    y = (x.sum(1, keepdim=True) * 100 + 5000).float()
+    model, losses = nn.Linear(6, 1), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with applied({"target_scale": "standardize"}):
-        loss = F.mse_loss(model(torch.zeros(64, 6))[:, 0] * 0, y)
-        seen.append(float(loss.detach()))
-    assert seen[0] == pytest.approx(1.0, abs=1e-4)
+        for _ in range(60):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        with torch.no_grad():
+            error = (model(x) - y).std() / y.std()
+    assert losses[0] < 3
+    assert losses[-1] < 0.01
+    assert float(error) < 0.1
 
 
 @pytest.mark.parametrize("module", [True, False])

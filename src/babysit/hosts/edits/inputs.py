@@ -41,6 +41,13 @@ class _Moments:
         self.squares = self.squares + squares + delta**2 * (self.count * count / total)
         self.count = total
 
+    def scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of one column, as scalars."""
+        assert self.mean is not None
+        assert self.squares is not None
+        std = (self.squares / max(1.0, self.count)).sqrt().reshape(())
+        return self.mean.reshape(()), torch.where(std > 0, std, torch.ones_like(std))
+
     def standardize(self, x: Tensor) -> Tensor:
         if self.mean is None or self.squares is None or self.mean.ndim != x.ndim:
             return x
@@ -96,17 +103,41 @@ def val_preprocess(stage: Stage, value: Any) -> None:
 
 @field("target_scale")
 def target_scale(stage: Stage, value: Any) -> None:
-    """Regression targets are standardized by the training targets seen so far."""
+    """Regression is learned in standardized units, by the training targets seen so far.
+
+    The model still answers in the targets' own units, in training and afterwards: its output is scaled back,
+    and only the criterion sees both standardized.
+    """
     moments = _Moments()
+    used: list[tuple[Tensor, Tensor]] = []  # mean and std that the newest output was scaled back with
+
+    def scale_back(model: Any, output: Tensor) -> Tensor:
+        used.clear()
+        if moments.mean is None or not output.is_floating_point():
+            return output
+        used.append(moments.scale())
+        mean, std = used[0]
+        return (output * std + mean).to(output.dtype)
 
     def standardize(call: Call) -> None:
-        if call.name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") and call.target.is_floating_point():
-            flat = call.target.reshape(-1, 1)
+        if call.name not in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
+            return
+        if not call.target.is_floating_point():
+            return
+        seen = call.target
+        if call.training and not used:  # the first batch: its output was still in the network's own units
+            moments.add(seen.reshape(-1, 1))
+            mean, std = moments.scale()
+            call.target = ((seen - mean) / std).to(seen.dtype)
+        elif used:
+            mean, std = used[0]
+            call.output = ((call.output - mean) / std).to(call.output.dtype)
+            call.target = ((seen - mean) / std).to(seen.dtype)
             if call.training:
-                moments.add(flat)
-            call.target = moments.standardize(flat).reshape(call.target.shape)
-            stage.did()
+                moments.add(seen.reshape(-1, 1))
+        stage.did()
 
+    stage.on_output(scale_back)
     stage.on_criterion(standardize)
 
 

@@ -120,6 +120,11 @@ class Stage:
         self._ask("forward_end", act)
         self._watch_forwards()
 
+    def on_output(self, act: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        """`act(model, output)` gives what a model that made one tensor hands on."""
+        self._ask("output", act)
+        self._watch_forwards()
+
     def on_criterion(self, act: Callable[[Call], None]) -> None:
         """`act(call)` before one of PyTorch's criteria is computed; it may change the call."""
         self._ask("criterion", act)
@@ -183,10 +188,16 @@ class Stage:
             self._tell("forward", forward)
             return forward.inputs if forward.inputs is not inputs else None
 
-        def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
             self._depth = max(0, self._depth - 1)
-            if self._depth == 0 and _is_model(module):
-                self._tell("forward_end", module)
+            if self._depth or not _is_model(module):
+                return None
+            self._tell("forward_end", module)
+            changed = output
+            for name, act in self._on.get("output", ()) if isinstance(output, Tensor) else ():
+                with self.of(name):
+                    changed = act(module, changed)
+            return None if changed is output else changed
 
         self._undo.callback(hooks.register_module_forward_pre_hook(before).remove)
         self._undo.callback(hooks.register_module_forward_hook(after, always_call=True).remove)
