@@ -182,10 +182,10 @@ def _cure(
     jobs = jobs or max(1, os.cpu_count() or 1)
     tell("watching it once")
     first, run = watched(program, Order(steps=steps, seconds=(time_limit or 3600.0) / 4))
-    if first.failed or not first.steps:
-        return _could_not_run(first, time.monotonic() - began)
     verdict = diagnose(run)
     findings = list(verdict.findings)
+    if first.failed or not (first.steps or findings):  # without a step, a finding may say why
+        return _could_not_run(first, time.monotonic() - began)
     troubled = verdict.status == "unknown" or any(one.severity != "info" for one in findings)
     if verdict.status == "healthy" or not troubled:
         reason = str(getattr(verdict, "reason", "") or "")

@@ -134,7 +134,7 @@ class Score:
         if found is None:
             return
         if not call.training:
-            if self.stage.steps:  # a look before training is no result
+            if self.stage.steps or self.newest:  # a look before training is no result
                 self.open = self.open or _Tally()
                 self.open.add(found)
             return
