@@ -278,11 +278,13 @@ def _note_writes() -> list[str]:
     """Files that the program opens for writing from now on (it is warned about: a try repeats its side effects)."""
     wrote: list[str] = []
 
+    here, passing = os.getcwd(), ("/dev", "/proc", tempfile.gettempdir())
+
     def listen(event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and len(args) >= 3 and isinstance(args[0], str) and isinstance(args[2], int):
-            path = args[0]
-            if args[2] & (os.O_WRONLY | os.O_RDWR) and not path.startswith(("/dev", "/proc", tempfile.gettempdir())):
-                wrote.append(path)
+            path = os.path.abspath(args[0])
+            if args[2] & (os.O_WRONLY | os.O_RDWR) and (path.startswith(here) or not path.startswith(passing)):
+                wrote.append(args[0])
 
     sys.addaudithook(listen)
     return wrote
