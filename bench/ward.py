@@ -1,10 +1,12 @@
 """The ward's confusion matrix: every program of tests/ward under watch, and what was said of it.
 
-    python bench/ward.py [--half a] [--only NAME …] [--part 1/2] [--json FILE] [--overhead 1%] [--keep FOLDER | --again FOLDER]
+    python bench/ward.py [--half a] [--only NAME …] [--part 1/2] [--json FILE] [--overhead 1%]
+                         [--keep FOLDER | --again FOLDER] [--ward FOLDER]
 
 Programs run unchanged, each in a fork of one warm process, in an empty folder. tests/ward/ward.toml says what
 is wrong with each: `cause` (and `also`, ids that are as right) and its `half`. Half "a" is for
-calibration; what is claimed is claimed of half "b".
+calibration; what is claimed is claimed of half "b". Another folder with a ward.toml, and so programs of your
+own, is judged in the same way with `--ward`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ for name, value in {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_PO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.ward.catalogue import programs  # noqa: E402
+from tests.ward.catalogue import HOME, programs  # noqa: E402
 
 
 @dataclass
@@ -66,11 +68,11 @@ class Result:
         return next((place for place, one in enumerate(self.serious, 1) if one in self.cause), 0)
 
 
-def cases(half: str | None, only: Sequence[str], part: tuple[int, int] = (1, 1)) -> list[Case]:
+def cases(half: str | None, only: Sequence[str], part: tuple[int, int] = (1, 1), ward: Path = HOME) -> list[Case]:
     """The ward's programs, of one half or all, with a word in `only`; every n-th of them from the i-th, by `part` (i, n)."""
     found = [
         Case(one.name, one.path, [cause for cause in one.causes if cause != "healthy"], one.half)
-        for one in programs()
+        for one in programs(toml=ward / "ward.toml")
         if half in (None, one.half) and (not only or any(word in one.name for word in only))
     ]
     return found[part[0] - 1 :: part[1]]
@@ -199,12 +201,14 @@ def main(words: Sequence[str] | None = None) -> int:
     options.add_argument("--limit", type=float, default=120.0, help="seconds for one program")
     options.add_argument("--keep", type=Path, help="keep the records in this folder")
     options.add_argument("--again", type=Path, metavar="KEPT", help="judge kept records again instead of running")
+    options.add_argument("--ward", type=Path, default=HOME, metavar="FOLDER", help="a folder with its own ward.toml")
     chosen = options.parse_args(words)
+    ward = chosen.ward.resolve()
     keep = chosen.keep.resolve() if chosen.keep else None
     place, _, parts = chosen.part.partition("/")
     part = (int(place), int(parts or 1))
     if chosen.again:
-        found = [one for one in cases(chosen.half, chosen.only, part) if (chosen.again / one.name).exists()]
+        found = [one for one in cases(chosen.half, chosen.only, part, ward) if (chosen.again / one.name).exists()]
         print(report([again(case, chosen.again) for case in found]))
         return 0
     import torch
@@ -218,7 +222,7 @@ def main(words: Sequence[str] | None = None) -> int:
         import sklearn.datasets  # noqa: F401  (imported once here, not in every fork)
     babysit.doctor.all_rules()
     results = []
-    for case in cases(chosen.half, chosen.only, part):
+    for case in cases(chosen.half, chosen.only, part, ward):
         one = run_one(case, chosen.overhead, chosen.limit, keep)
         results.append(one)
         print(f"{one.name:<44} {one.status:<9} {one.seconds:5.1f} s  {', '.join(one.serious[:3])}", file=sys.stderr)

@@ -4,7 +4,7 @@ Runs every program and every twin over some seeds, each in a fork of one warm pr
 prints a table: score of the sick one, score of its twin, steps, seconds of processor time. A sick program whose
 twin is not clearly better is marked, unless `ward.toml` says where else the harm shows.
 
-    python bench/ward_scores.py [--seeds 0,1] [--jobs 2] [--limit 120] [--json FILE] [NAME …]
+    python bench/ward_scores.py [--seeds 0,1] [--jobs 2] [--limit 120] [--json FILE] [--ward FOLDER] [NAME …]
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import torch._dynamo
 import torch.distributions
 import torch.optim.lr_scheduler
 import torch.utils.data
-from tests.ward.catalogue import Program, programs, read_score
+from tests.ward.catalogue import HOME, Program, programs, read_score
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 CLEAR = 0.04  # a twin must be better by this much at every seed
@@ -87,9 +87,11 @@ def verdict(program: Program, own: list[float], twin: list[float]) -> str:
     return "" if all(b - a > CLEAR for a, b in zip(own, twin)) else "not clearly worse"
 
 
-def measure(seeds: list[int], names: list[str], jobs: int, limit: int, tell: Callable[[str], None]) -> list[dict]:
+def measure(
+    seeds: list[int], names: list[str], jobs: int, limit: int, tell: Callable[[str], None], ward: Path = HOME
+) -> list[dict]:
     """A row per program, in the ward's order."""
-    chosen = [p for p in programs() if not names or p.name in names]
+    chosen = [p for p in programs(toml=ward / "ward.toml") if not names or p.name in names]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         running = []
         for p in chosen:
@@ -119,9 +121,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=int, default=120, help="seconds a program may take")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--ward", type=Path, default=HOME, metavar="FOLDER", help="a folder with its own ward.toml")
     args = parser.parse_args()
     seeds = [int(s) for s in args.seeds.split(",")]
-    rows = measure(seeds, args.names, args.jobs, args.limit, lambda line: print(line, flush=True))
+    ward = args.ward.resolve()
+    rows = measure(seeds, args.names, args.jobs, args.limit, lambda line: print(line, flush=True), ward)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1))
     odd = [r["name"] for r in rows if r["verdict"] and not r["verdict"].startswith("harm")]
