@@ -10,9 +10,9 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import BAD_START, BLOW_UP, NO_SIGNAL, NOT_LEARNING
-from ._network import fan_in, last_module, module, normalizes, weights
+from ._network import fan_in, last_module, module, modules, normalizes, parameter, weights
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, INIT_HE, INIT_XAVIER
+from ._remedies import BATCH_NORM, CLIP, INIT_HE, INIT_XAVIER
 from ._words import listed, number
 
 
@@ -67,6 +67,10 @@ def init_scale(
     middle = float(np.median(gains)) if gains else math.nan
     off = len(gains) >= 1 and not small <= middle <= large
     fades = len(profile) >= 3 and (change > total or change < 1 / total) and abs(slope) > math.log(ratio)
+    grown = _grown(run, total)
+    if grown:
+        yield grown
+        return
     if normalizes(run) or not (off or fades):
         return
     low = middle < small if off else change < 1
@@ -104,6 +108,38 @@ def init_scale(
         ],
         remedies=[INIT_HE, INIT_XAVIER, BATCH_NORM],
     )
+
+
+def _grown(run: Run, total: float) -> Finding | None:
+    """A recurrence without bounds (ReLU) that multiplies its input by more than `total` on its way through time."""
+    for one in modules(run):
+        series = run.series("activation.std", one.get("name", ""))
+        size = run.series("batch.std", "0").first
+        if (
+            one.get("cell") != "rnn"
+            or not len(series)
+            or series.steps[0] > 2
+            or not series.first > total * max(1.0, size)
+        ):
+            continue
+        inner = next((name for name in one.get("parameters", ()) if "weight_hh" in name), "")
+        gain = float((parameter(run, inner).get("start") or {}).get("std", math.nan)) * math.sqrt(
+            one.get("hidden") or 0
+        )
+        return found(
+            severity="warning" if progress(run).learning else "error",
+            stage="suspect",
+            confidence=0.85,
+            step=0,
+            where=one.get("name"),
+            message=f"The recurrent weights start too large: {inner} has std·sqrt(units) = {number(gain)} (expected about 1), and what goes into "
+            f"{one.get('name')} with a standard deviation of {number(size)} comes out with {number(series.first)}. Each step in time multiplies it again.",
+            evidence=[
+                Evidence("activation.std", one.get("name"), int(series.steps[0]), series.first, "about 1", total)
+            ],
+            remedies=[INIT_XAVIER, CLIP],
+        )
+    return None
 
 
 def _profile(run: Run) -> tuple[list[str], list[float]]:

@@ -21,7 +21,7 @@ from ._words import number
     family="init",
     explains=("loss-oscillates", "output-bias-off"),
 )
-def initial_loss_off(run: Run, *, warn: float = 2.0, note: float = 1.5) -> Iterator[Finding]:
+def initial_loss_off(run: Run, *, wild: float = 10.0, warn: float = 2.0, note: float = 1.5) -> Iterator[Finding]:
     """The loss does not begin at what chance gives (ln K for K classes).
 
     Why it matters: a fresh network knows nothing, and should say so. A first loss above ln K means that it is sure
@@ -35,7 +35,8 @@ def initial_loss_off(run: Run, *, warn: float = 2.0, note: float = 1.5) -> Itera
 
     Args:
         run: reads the first loss, and `output.logit_std`: logits with standard deviation s begin at ln K + s²/2.
-        warn: times ln K that deserve a warning.
+        wild: times ln K that deserve a warning whatever comes after: no network that knows nothing is that sure.
+        warn: times ln K that deserve a warning in a run that does not learn.
         note: times ln K that deserve a note.
 
     Examples:
@@ -76,9 +77,9 @@ def initial_loss_off(run: Run, *, warn: float = 2.0, note: float = 1.5) -> Itera
         else ""
     )
     yield found(
-        severity=grade(run, "warning") if first >= warn * chance else "info",
+        severity="warning" if first >= wild * chance else grade(run, "warning") if first >= warn * chance else "info",
         stage="suspect",
-        confidence=0.1 if progress(run).winning else 0.4 if first >= warn * chance else 0.1,
+        confidence=0.5 if first >= wild * chance else 0.1 if progress(run).winning or first < warn * chance else 0.4,
         step=int(loss.steps[0]),
         source=one.get("source"),
         message=f"The loss begins at {number(first)}, chance is ln {classes} = {number(chance)}: the untrained network is sure of wrong answers.{because}",

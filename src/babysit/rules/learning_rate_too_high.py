@@ -9,8 +9,8 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import NOT_NEGATIVE, is_matrix, kind_of_loss, source, update_ratios
-from ._progress import READS, Progress, grade, judged, progress
+from ._network import NOT_NEGATIVE, adaptive, is_matrix, kind_of_loss, source, update_ratios
+from ._progress import READS, Progress, grade, judged, levels_of, progress
 from ._remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from ._words import number
 
@@ -52,7 +52,7 @@ def learning_rate_too_high(run: Run, *, times: float = 3.0, moved: float = 0.03)
         Smith 2017 and fastai (4 times the best) for the range test.
     """
     now, loss = progress(run), judged(run)
-    if not now.comparable or len(loss) < 3 or now.winning:
+    if not now.comparable or len(loss) < 3:
         return
     if (
         kind_of_loss(run) not in (*NOT_NEGATIVE, "nll", "")
@@ -61,12 +61,13 @@ def learning_rate_too_high(run: Run, *, times: float = 3.0, moved: float = 0.03)
         return
     ratios = list(update_ratios(run).values())
     ratio = float(np.median(ratios)) if ratios else math.nan
-    for find in (_diverged, _blew_up, _collapsed, _worse_than_chance):
+    finders = (_overthrew, _diverged, _blew_up, _collapsed, _relapsing, _worse_than_chance)
+    for find in finders[:1] if now.winning else finders:
         said = find(run, now, times, ratio, moved)
         if said:
             text, sure, begin, level, limit = said
             yield found(
-                severity=grade(run, "error", least=3) if sure >= 0.5 else grade(run, "warning"),
+                severity="warning" if now.winning else grade(run, "error" if sure >= 0.5 else "warning", least=3),
                 stage="suspect",
                 confidence=sure,
                 step=begin,
@@ -87,6 +88,43 @@ Said = tuple[str, float, int, float, float] | None
 def _reference(now: Progress) -> float:
     """What the loss must be compared with: the larger of where it began and what a constant guess costs."""
     return max(now.first, now.chance) if now.chance > 0 else now.first
+
+
+def _overthrew(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
+    """A first step was larger than the weights themselves: nothing is left of the initialization, and the cost jumped."""
+    if now.readings < 10:
+        return None
+    loss, jump = judged(run), _first_steps(run)
+    good = np.isfinite(loss.values)
+    values, limit = loss.values[good], times * _reference(now)
+    jumped = len(values) >= 3 and limit > 0 and float(np.sort(values)[-3]) > limit
+    if not jump >= 1 or not (jumped or (now.readings >= 30 and not now.learning)):
+        return None
+    worst = float(values.max())
+    said = f"the first steps changed the weights by {number(jump)} times their size, so that nothing is left of the initialization"
+    if jumped:
+        said += f", and the loss rose from {number(now.first)} to {number(worst)}"
+    return said, 0.8 if jumped else 0.7, 1, worst, limit
+
+
+def _first_steps(run: Run) -> float:
+    """The largest update ratio of the first ten steps, median over the weight matrices."""
+    first = [
+        float(np.max(series.values[:10]))
+        for where, series in run.each("update.ratio")
+        if len(series) and series.steps[0] <= 10 and is_matrix(run, where)
+    ]
+    return float(np.median(first)) if first else math.nan
+
+
+def _large_steps(run: Run) -> float:
+    """The update ratio that one step in ten exceeds, median over the weight matrices."""
+    large = [
+        float(np.percentile(series.values, 90))
+        for where, series in run.each("update.ratio")
+        if len(series) and is_matrix(run, where)
+    ]
+    return float(np.median(large)) if large else math.nan
 
 
 def _diverged(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
@@ -141,13 +179,10 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
     if now.readings < 30 or not now.chance > 0:
         return None
     back = now.relapsed and now.best < 0.8 * now.chance and now.last > 0.95 * now.chance
-    first = [
-        float(np.max(series.values[:10]))
-        for where, series in run.each("update.ratio")
-        if len(series) and is_matrix(run, where)
-    ]
-    jump = bool(first) and float(np.median(first)) > 0.1  # published limit of a step that is too large
-    killed = jump and _died(run) and now.last > 0.97 * now.chance
+    jump = _first_steps(run)
+    killed = jump > 0.1 and _died(
+        run
+    )  # the published limit of a step that is too large: Debugger, torchmortem and now.last > 0.97 * now.chance
     if back:
         begin = int(judged(run).steps[int(np.nanargmin(judged(run).values))])
         return (
@@ -159,7 +194,7 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
         )
     if killed:
         return (
-            f"the first steps changed the weights by {number(float(np.median(first)))} of their size; units died, and the loss stays at chance",
+            f"the first steps changed the weights by {number(jump)} of their size; units died, and the loss stays at chance",
             0.75,
             1,
             now.last,
@@ -177,13 +212,35 @@ def _died(run: Run) -> bool:
     )
 
 
+def _relapsing(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
+    """Again and again the loss comes down clearly and then jumps back to where a guess is."""
+    loss, limit = judged(run), _reference(now)
+    levels = levels_of(loss.values[np.isfinite(loss.values)], 5)
+    if now.readings < 60 or not now.chance > 0 or not _large_steps(run) > moved:
+        return None
+    low, falls, up = float(levels[0]), 0, False
+    for level in levels:
+        if level < low:
+            low, up = float(level), False
+        gain = min(now.first, now.chance) - low
+        back = (level - low) / gain if gain > 0.25 * now.chance else 0.0
+        falls += back > 0.9 and not up
+        up = back > 0.9 or (up and back > 0.3)
+    if falls < 3:
+        return None
+    return (
+        f"{falls} times the loss had come down, to {number(low)} at best, and jumped back to what a guess costs ({number(now.chance)})",
+        0.5, int(loss.steps[0]), now.last, limit,
+    )  # fmt: skip
+
+
 def _worse_than_chance(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
     """After many large steps the loss still jumps about above what a constant guess costs, or hardly below it."""
     if now.readings < 30 or not now.chance > 0 or not ratio > moved or now.learning:
         return None
     if now.last > 1.1 * now.chance and now.last >= 0.5 * now.first:
         sure = 0.65 if ratio > 0.1 else 0.5
-    elif ratio > 0.1 and now.last > 0.97 * now.chance:
+    elif ratio > (0.1 if adaptive(run) else moved) and now.last > 0.97 * now.chance:
         sure = 0.55
     else:
         return None

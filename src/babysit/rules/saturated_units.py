@@ -16,7 +16,7 @@ from ._words import listed, percent
 
 
 @rule("activation.saturated", "activation.saturated_units", *READS, family="init", explains=(*NO_SIGNAL, *NOT_LEARNING))
-def saturated_units(run: Run, *, limit: float = 0.5) -> Iterator[Finding]:
+def saturated_units(run: Run, *, limit: float = 0.5, blind: float = 0.9) -> Iterator[Finding]:
     """Most units of a sigmoid or tanh layer are saturated.
 
     Why it matters: in the flat part of a sigmoid or tanh the derivative is almost 0. Whatever the loss wants changed behind such
@@ -31,6 +31,8 @@ def saturated_units(run: Run, *, limit: float = 0.5) -> Iterator[Finding]:
         run: reads `activation.saturated_units`, the share of units in the flat part for at least 95 % of the examples, or
             `activation.saturated`, the share of single values.
         limit: share above which a layer is reported.
+        blind: share that, from the first step on and in every such layer, is a warning even where the layers behind it learn
+            from what is left (an output layer on a fixed binary code).
 
     Examples:
         >>> sick = Run.of({"activation.saturated_units": {"tanh1": [0.9] * 3}, "loss.train": [2.3] * 20})
@@ -62,10 +64,11 @@ def saturated_units(run: Run, *, limit: float = 0.5) -> Iterator[Finding]:
     thing = "units are" if what.endswith("units") else "outputs are"
     others = f" (also {listed([where for where in flat if where != worst])})" if len(flat) > 1 else ""
     early = begin <= 5
+    shut = early and len(flat) > 1 and min(value for _, value, _ in flat.values()) > blind
     yield found(
-        severity=grade(run, "warning"),
+        severity="warning" if shut else grade(run, "warning"),
         stage="suspect",
-        confidence=0.1 if progress(run).winning else 0.6,
+        confidence=0.6 if shut or not progress(run).winning else 0.1,
         step=begin,
         where=worst,
         message=f"{worst}: {percent(share)} of the {thing} saturated (limit {percent(limit)}){others}: almost no gradient gets through. "

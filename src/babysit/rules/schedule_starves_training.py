@@ -62,10 +62,13 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
     rates, now = run.series("lr"), progress(run)
     good = np.isfinite(rates.values)
     steps, values = rates.steps[good], rates.values[good]
-    if not len(values) or run.step < least or now.winning:
+    if not len(values) or run.step < least:
         return
     steps, values = _carried_on(run, steps, values)
     peak = float(values.max())
+    low = 1e-4 if now.winning else low  # then only a rate at which nothing moves any more
+    if peak == 0 and not any((series.values > 0).any() for _, series in run.each("calls.scheduler")):
+        return  # nothing was scheduled: the weights can't change
     if peak == 0:
         yield _say(run, "error", 0.95, 0, "the learning rate has been 0 from the start", 0.0, "> 0")
         return
@@ -88,7 +91,7 @@ def schedule_starves_training(run: Run, *, low: float = 0.01, share: float = 0.4
         if each
         else ""
     )
-    yield _say(run, grade(run, "warning"), 0.85, begin, f"the learning rate fell from {number(peak)} to {number(float(values[-1]))}, and has been below {percent(low)} of its "
+    yield _say(run, "warning" if now.winning else grade(run, "warning"), 0.85, begin, f"the learning rate fell from {number(peak)} to {number(float(values[-1]))}, and has been below {percent(low)} of its "
                f"peak since step {begin} of {run.step}{why}", float(values[-1]), f"near {number(peak)}")  # fmt: skip
 
 

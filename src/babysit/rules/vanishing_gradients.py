@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._network import adaptive, parameter, recent, weights
+from ._network import adaptive, modules, parameter, recent, weights
 from ._progress import READS, grade, progress
 from ._remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID, advice
 from ._words import number
 
+LSTM = advice(
+    "Use a gated recurrence, which carries what it knows unchanged",
+    "self.rnn = nn.LSTM(inputs, hidden, batch_first=True)",
+)
 RESIDUAL = advice("Let the layers add to their input (residual connections)", "x = x + self.block(x)")
 
 
@@ -66,11 +71,10 @@ def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Ite
         if gradients.get(name, 0) > 0 and sizes.get(name, 1.0) > 0
     ]
     if len(profile) < 3 or len(run.series("gradient.rms", profile[0][0])) < least:
+        yield from _through_time(run, ratio)
         return
-    third = max(1, len(profile) // 3)
-    first = float(np.median([value for _, value in profile[:third]]))
-    last = float(np.median([value for _, value in profile[-third:]]))
-    if not last > 0 or first / last >= ratio:
+    fade = _fade([value for _, value in profile])
+    if fade >= ratio:
         return
     moves = recent(run, "update.ratio", 20).get(profile[0][0])
     still = moves is None or moves < 1e-5 or (adaptive(run) and not progress(run).learning)
@@ -83,7 +87,7 @@ def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Ite
         step=int(run.series("gradient.rms", profile[0][0]).steps[0]),
         where=parameter(run, profile[0][0]).get("module") or profile[0][0],
         message=f"Gradients vanish with depth: over the weight's size they are {number(profile[0][1])} at {profile[0][0]} and {number(profile[-1][1])} at {profile[-1][0]}, "
-        f"{number(last / first)} times as much (limit {number(1 / ratio)}). The first layers hardly learn.",
+        f"{number(profile[-1][1] / profile[0][1])} times as much (limit {number(1 / ratio)}). The first layers hardly learn.",
         evidence=[
             Evidence(
                 "gradient.rms",
@@ -99,3 +103,49 @@ def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Ite
         ],
         remedies=[RELU_FOR_SIGMOID, INIT_HE, BATCH_NORM, RESIDUAL],
     )
+
+
+def _fade(profile: list[float]) -> float:
+    """First over last of a geometric profile: the median slope of all pairs of layers, over the whole depth (Theil-Sen)."""
+    logs = np.log(profile)
+    slopes = [(logs[j] - logs[i]) / (j - i) for i in range(len(logs)) for j in range(i + 1, len(logs))]
+    return float(np.exp(-np.median(slopes) * (len(logs) - 1)))
+
+
+def _through_time(run: Run, ratio: float) -> Iterator[Finding]:
+    """A plain recurrence multiplies the gradient by about std(w)·sqrt(units) at each step back in time.
+
+    What the task needs of the past is not known, so this is said only where nothing is learned.
+    """
+    now = progress(run)
+    if now.learning or now.readings < 100 or not now.chance > 0:
+        return
+    for one in modules(run):
+        shape = one.get("shape_in") or []
+        if one.get("cell") != "rnn" or len(shape) != 3:
+            continue
+        length = int(shape[1] if one.get("batch_first") else shape[0])
+        inner = next((name for name in one.get("parameters", ()) if "weight_hh" in name), "")
+        gain = run.last("weight.rms", inner) * math.sqrt(one.get("hidden") or 0)
+        if not 0 < gain < 1 or gain ** (length - 1) >= ratio:
+            continue
+        yield found(
+            severity=grade(run, "warning"),
+            stage="suspect",
+            confidence=0.6,
+            step=now.step,
+            where=one.get("name"),
+            message=f"Gradients vanish through time: the recurrence in {one.get('name')} multiplies them by about {number(gain)} at each step back "
+            f"(std·sqrt(units) of {inner}), which over {length} steps leaves {number(gain ** (length - 1))} of them. What came early can't be learned.",
+            evidence=[
+                Evidence(
+                    "weight.rms",
+                    inner,
+                    now.step,
+                    run.last("weight.rms", inner),
+                    f"about {number(1 / math.sqrt(one['hidden']))}",
+                )
+            ],
+            remedies=[LSTM, RESIDUAL],
+        )
+        return

@@ -68,8 +68,10 @@ def weights_unchanged(run: Run, *, least: int = 3) -> Iterator[Finding]:
             stuck.append(where)
     if not stuck or any(np.median(series.tail(least)) > 0 for _, series in run.each("update.skipped")):
         return
-    rate = run.last("lr")
+    rate, peak = run.last("lr"), float(np.max(run.series("lr").values, initial=0.0))
     small = rate < 1e-6
+    if small and peak > 1e3 * rate:
+        return  # it moved while the rate was there: the schedule's doing
     everything = len(stuck) == looked
     why = (
         f"the learning rate is {number(rate)}"

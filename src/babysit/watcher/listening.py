@@ -406,6 +406,22 @@ class Listening:
             for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
                 self.patches.replace(owner, name, make)
 
+        def make_value(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+                if not (self._ours() and observer.deep):
+                    return original(parameters, *args, **kwargs)
+                parameters = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+                before = observer.timed(_norm, parameters)
+                done = original(parameters, *args, **kwargs)
+                observer.timed(_clipped_values, observer, before, parameters)
+                return done
+
+            return clip
+
+        for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
+            self.patches.replace(owner, "clip_grad_value_", make_value)
+
     def _scripting(self) -> None:
         """TorchScript reads the source of what it compiles: it is to see PyTorch's own functions."""
 
@@ -488,3 +504,15 @@ def _clipped(observer: Observer, norm: Any, limit: Any) -> None:
 
 def _warned(observer: Observer, text: str, source: str) -> None:
     observer.recording.add_event(observer.step, "warning", "", {"text": text[:1000], "source": source})
+
+
+def _norm(parameters: list[torch.Tensor]) -> torch.Tensor:
+    """The norm over all gradients."""
+    return torch.nn.utils.get_total_norm([one.grad.detach() for one in parameters if one.grad is not None])
+
+
+def _clipped_values(observer: Observer, before: Any, parameters: list[torch.Tensor]) -> None:
+    """Clipped by value: the norm that is left stands for the limit."""
+    if isinstance(before, torch.Tensor) and before.ndim == 0:
+        host, both = observer.host, torch.stack([before, _norm(parameters)])
+        observer.transfer.add(both, lambda values: host.update({("gradient.before_clip", ""): values[0], ("gradient.clip_at", ""): values[1]}))  # fmt: skip
