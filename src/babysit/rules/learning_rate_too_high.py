@@ -91,17 +91,17 @@ def _reference(now: Progress) -> float:
 
 
 def _overthrew(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
-    """A first step was larger than the weights themselves: nothing is left of the initialization, and the cost jumped."""
+    """A first step was as large as the weights: little is left of the initialization, and the cost jumped or never falls."""
     if now.readings < 10:
         return None
     loss, jump = judged(run), _first_steps(run)
     good = np.isfinite(loss.values)
     values, limit = loss.values[good], times * _reference(now)
     jumped = len(values) >= 3 and limit > 0 and float(np.sort(values)[-3]) > limit
-    if not jump >= 1 or not (jumped or (now.readings >= 30 and not now.learning)):
+    if not jump >= 0.5 or not ((jumped and jump >= 1) or (now.readings >= 30 and not now.learning)):
         return None
     worst = float(values.max())
-    said = f"the first steps changed the weights by {number(jump)} times their size, so that nothing is left of the initialization"
+    said = f"the first steps changed the weights by {number(jump)} times their size, so that little is left of the initialization"
     if jumped:
         said += f", and the loss rose from {number(now.first)} to {number(worst)}"
     return said, 0.8 if jumped else 0.7, 1, worst, limit
@@ -215,9 +215,9 @@ def _died(run: Run) -> bool:
 def _relapsing(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
     """Again and again the loss comes down clearly and then jumps back to where a guess is."""
     loss, limit = judged(run), _reference(now)
-    levels = levels_of(loss.values[np.isfinite(loss.values)], 5)
     if now.readings < 60 or not now.chance > 0 or not _large_steps(run) > moved:
         return None
+    levels = levels_of(loss.values[np.isfinite(loss.values)], 5)
     low, falls, up = float(levels[0]), 0, False
     for level in levels:
         if level < low:

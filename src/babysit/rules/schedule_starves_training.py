@@ -8,7 +8,7 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import source
+from ._network import source, update_ratios
 from ._progress import READS, grade, progress
 from ._remedies import CONSTANT_LR
 from ._words import number, percent
@@ -109,9 +109,15 @@ def _warms_up_for_ever(run: Run, steps: np.ndarray, values: np.ndarray) -> bool:
         return False
     return (
         bool((np.diff(values) >= 0).all())
-        and float(values[-1]) > 10 * float(values[0])
+        and float(values[-1]) > (10 if _moves(run) else 1.05) * float(values[0])
         and float(values[-1]) > float(values[-2])
     )
+
+
+def _moves(run: Run) -> bool:
+    """Do steps change the weights at all (more than a hundredth of the usual 1e-3)?"""
+    ratios = list(update_ratios(run).values())
+    return not ratios or float(np.median(ratios)) > 1e-5
 
 
 def _carried_on(run: Run, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import perf_counter
 from typing import Any
 
 from ..doctor import Doctor, Verdict
 from ..record import Finding, Run
 from ..record.finding import SEVERITIES
-from .budget import Budget
+from .budget import Budget, own_time
 from .recording import Recording
 
 EARLY = (2, 3, 5, 8, 10, 14, 20, 30, 50)
@@ -62,11 +61,11 @@ class Judge:
 
     def look(self) -> None:
         """Ask the doctor what has become sure."""
-        began = perf_counter()
+        began = own_time()
         for one in self.doctor.look(self.run):
             self._tell(one)
         self.looks += 1
-        self._cost = perf_counter() - began
+        self._cost = own_time() - began
         self.spent += self._cost
         self._next = self.run.step + max(5, self.run.step // 20)
 

@@ -6,7 +6,6 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch.optim import Optimizer
 from ..probes import Probe
 from ..record.run import Key
 from .batches import Batches
-from .budget import Budget
+from .budget import Budget, own_time
 from .by_hand import ByHand, Moves
 from .criteria import Called, Criteria
 from .guard import Guard
@@ -147,7 +146,7 @@ class State:
         """Call one of the methods above: on the watcher's clock, and so that no error of ours gets out."""
         if self.busy or function.__name__ in self.guard.off:
             return None
-        began, self.busy = perf_counter(), True
+        began, self.busy = own_time(), True
         try:
             return function(*args)
         except Exception as error:
@@ -155,7 +154,7 @@ class State:
             return None
         finally:
             self.busy = False
-            self.budget.spent += perf_counter() - began
+            self.budget.spent += own_time() - began
 
     # what the files that build on this one do
 
