@@ -17,7 +17,7 @@ from ._words import listed, number
 
 
 @rule(
-    "activation.std", "activation.between", "fact:parameters", *READS, family="init",
+    "activation.std", "activation.between", "batch.std", "fact:parameters", *READS, family="init",
     explains=(*NO_SIGNAL, *NOT_LEARNING, *BLOW_UP, *BAD_START),
 )  # fmt: skip
 def init_scale(
