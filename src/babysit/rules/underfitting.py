@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
+from ._network import module, weights
 from ._progress import READS, progress
 from ._remedies import LONGER, RAISE_LR, WIDER
 from ._words import number, percent
 
 
-@rule("loss.val", *READS, family="generalization")
+@rule("loss.val", "fact:modules", "fact:parameters", *READS, family="generalization")
 def underfitting(run: Run, *, low: float = 0.9, gap: float = 0.02, least: int = 200) -> Iterator[Finding]:
     """The network underfits: training itself stays far from perfect, and validation is no worse.
 
     Why it matters: with no gap between training and validation there is room for a larger network or a longer training:
     regularization would only hurt.
 
-    Usual causes: too few units, too few steps, too much regularization; or a task that can't be learned better.
+    Usual causes: too few units (a warning where a hidden layer of a classifier is a bottleneck), too few steps, too much regularization; or a task that can't be learned better.
 
     Told apart from: a fault that keeps the network from learning (found by itself, and then the cause of this), a training
     that still gets better (said so), chance.
@@ -45,29 +47,68 @@ def underfitting(run: Run, *, low: float = 0.9, gap: float = 0.02, least: int = 
         CS231n, Training Neural Networks I, babysitting: "no gap => increase model capacity?"
     """
     now = progress(run)
-    if now.step < least or now.readings < 30 or math.isnan(now.score) or not now.comparable or now.relapsed:
+    if now.step < least or now.readings < 30 or not now.comparable or now.relapsed:
         return
     kind = now.score_name.partition(".")[0]
-    val = run.series(f"{kind}.val").values
-    skill = (now.score - now.guess) / (1 - now.guess) if kind == "accuracy" and now.guess < 1 else now.score
-    if not 0.02 < skill < low or not len(val) or float(np.median(val[-3:])) < now.score - gap:
+    val = run.series(f"{kind}.val").values if kind else np.empty(0)
+    seen = float(np.median(val[-3:])) if len(val) else math.nan
+    skill = now.skill
+    if kind and not math.isnan(now.score):
+        skill = (now.score - now.guess) / (1 - now.guess) if kind == "accuracy" and now.guess < 1 else now.score
+    neck = _neck(run)
+    if (
+        not 0.02 < (now.skill if neck else skill) < low
+        or (len(val) and seen < now.score - gap)
+        or not (len(val) or neck)
+    ):
         return
     falling = now.slope < -3
     poor = skill < 0.2 and not falling and now.step >= 5 * least
-    yield found(
-        severity="warning" if poor else "info",
-        stage="suspect",
-        confidence=0.4 if poor else 0.15,
-        step=now.step,
-        message=f"The network underfits: {kind} is {percent(now.score)} in training and {percent(float(np.median(val[-3:])))} in validation. There is no gap: "
-        + (
-            "the loss still falls, so train longer."
-            if falling
-            else f"a larger network could do better (the loss stays at {number(now.last)})."
-        ),
-        evidence=[
-            Evidence(now.score_name, "", now.step, now.score, "about 1"),
-            Evidence(f"{kind}.val", "", now.step, float(np.median(val[-3:])), f"below {number(now.score)}"),
-        ],
-        remedies=[LONGER, WIDER] if falling else [WIDER, LONGER, RAISE_LR],
+    score = (
+        f"{kind} is {percent(now.score)} in training and {percent(seen)} in validation. There is no gap: "
+        if len(val)
+        else ""
     )
+    if neck:
+        where, width = neck
+        score += f"everything has to go through the {width:.0f} units of {where}, which is hardly enough: a wider layer could do better"
+    else:
+        score += "the loss still falls, so train longer" if falling else "a larger network could do better"
+    yield found(
+        severity="warning" if poor or neck else "info",
+        stage="suspect",
+        confidence=0.5 if neck else 0.4 if poor else 0.15,
+        step=now.step,
+        where=neck[0] if neck else None,
+        message=f"The network underfits: {score}{'' if falling and not neck else f' (the loss stays at {number(now.last)})'}.",
+        evidence=[
+            *([Evidence(now.score_name, "", now.step, now.score, "about 1")] if now.score_name else []),
+            *([Evidence(f"{kind}.val", "", now.step, seen, f"below {number(now.score)}")] if len(val) else []),
+            Evidence("loss.train", "", now.step, now.last, "lower"),
+        ],
+        remedies=[LONGER, WIDER] if falling and not neck else [WIDER, LONGER, RAISE_LR],
+    )
+
+
+def _neck(run: Run, narrow: int = 4) -> tuple[str, float] | None:
+    """(place, units) of a hidden layer that is too narrow for a classifier: `narrow` units or fewer than half the classes.
+
+    Of an autoencoder, a regression or a single layer nothing of the kind can be said.
+    """
+    task = run.fact("task") or {}
+    classes = int(task.get("classes") or 0)
+    if task.get("kind") not in ("classes", "binary", "sequence"):
+        return None
+    hidden = [(one.get("module") or one["name"], _units(run, one)) for one in weights(run)[:-1]]
+    if len(hidden) > 5:
+        return None  # in a large net there may be ways around it
+    where, units = min(hidden, key=lambda one: one[1], default=("", math.inf))
+    return (where, units) if units <= narrow or 2 * units < classes else None
+
+
+def _units(run: Run, weight: Mapping[str, Any]) -> float:
+    """Outputs of the dense or recurrent layer that this weight belongs to (of a recurrence its state, not its gates)."""
+    layer = module(run, weight.get("module") or "")
+    if layer.get("role") == "recurrent":
+        return float(layer.get("hidden") or math.inf)
+    return float(weight["shape"][0]) if layer.get("role") == "linear" else math.inf
