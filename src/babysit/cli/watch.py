@@ -21,6 +21,13 @@ import click
 @click.option(
     "--stop-on", type=click.Choice(["error", "warning"]), help="End the training when such a finding is sure."
 )
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Also hand the readings to a tracker: tensorboard, wandb, mlflow or lines. May be given several times.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="End the training after so many optimizer steps.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs, only the verdict.")
 @click.argument("script")
@@ -33,6 +40,7 @@ def command(
     json_file: str | None,
     fail_on: str | None,
     stop_on: str | None,
+    sinks: tuple[str, ...],
     steps: int | None,
     quiet: bool,
     script: str,
@@ -55,6 +63,7 @@ def command(
             steps=steps,
             out=folder,
             stop_on=stop_on,
+            sinks=sinks if first else (),
             show=_Silent(block) if quiet or not first else block,
         )
         outcome = run_script(script, args, module=as_module, watcher=watcher)

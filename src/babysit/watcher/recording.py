@@ -1,4 +1,4 @@
-"""Where readings go: the run in memory, and its file on disk where there is one."""
+"""Where readings go: the run in memory, its file on disk where there is one, and the sinks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from ..record import Event, Run, Store
 from ..record.run import Key
+from ..sinks import Sinks
 
 
 class Recording:
-    """A run in memory and, with a folder, its store; both get the same."""
+    """A run in memory, with a folder its store, and trackers of others; all get the same."""
 
-    def __init__(self, run: Run, folder: str | Path | None = None) -> None:
+    def __init__(self, run: Run, folder: str | Path | None = None, sinks: Sinks | None = None) -> None:
         self.run = run
+        self.sinks = sinks
         self.store = Store(folder) if folder is not None else None
         if folder is not None:
             run.folder = Path(folder)
@@ -26,6 +28,8 @@ class Recording:
         self.run.append(step, readings, seconds)
         if self.store is not None:
             self.store.append(step, readings, seconds)
+        if self.sinks is not None:
+            self.sinks.write(step, readings)
 
     def add_vector(self, step: int, what: str, where: str, values: np.ndarray) -> None:
         """A reading that is an array."""
@@ -50,6 +54,14 @@ class Recording:
 
     def close(self) -> None:
         """Everything is on disk after this."""
+        if self.sinks is not None:
+            self.sinks.close()
+            for choice, why in self.sinks.failed.items():
+                self.add_event(self.run.step, "warning", "", {"text": f"the sink {choice} was left out: {why}"})
+            if self.sinks.lost:
+                self.add_event(
+                    self.run.step, "warning", "", {"text": f"sinks were too slow for {self.sinks.lost} steps"}
+                )
         if self.store is not None:
             self.store.set_findings(self.run.findings)
             self.store.close()

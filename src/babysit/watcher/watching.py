@@ -16,6 +16,7 @@ from ..errors import RecipeError
 from ..probes import Probe
 from ..record import Finding, Run
 from ..registry import members
+from ..sinks import opened
 from . import facts
 from .budget import Budget
 from .judging import Judge
@@ -40,6 +41,7 @@ class watch:
         probes: instead of all probes there are.
         rules: instead of all rules there are.
         show: called with each finding once, when it becomes sure; and `show.update(run)` where it has that.
+        sinks: trackers that also get the readings, each "NAME" or "NAME:TARGET" (`babysit.sinks`).
         stop_on: "error" or "warning": raise `Stop` in the training when such a finding is sure.
 
     Attributes:
@@ -51,6 +53,7 @@ class watch:
     Raises:
         RecipeError: an overhead that can't be, or something that is neither model nor optimizer.
         OutputError: `out` can't be written.
+        MissingExtra: a sink's package isn't installed.
 
     Examples:
         >>> import torch
@@ -74,12 +77,14 @@ class watch:
         probes: Iterable[Probe] | None = None,
         rules: Iterable[Any] | None = None,
         show: Any = None,
+        sinks: Iterable[str] = (),
         stop_on: str | None = None,
         **named: Any,
     ) -> None:
         self.run = Run(keep=KEEP)
         self._share = _overhead(overhead)
         self._out, self._steps = out, steps
+        self._sinks = list(sinks)
         self._probes = list(probes) if probes is not None else list(members("babysit.probes", Probe).values())
         self._models, self._optimizers = _sorted_parts(parts, named)
         self._judging = {"rules": rules, "show": show, "stop_on": stop_on}
@@ -108,7 +113,8 @@ class watch:
     def __enter__(self) -> watch:
         if self.observer is not None:
             raise RecipeError("a watch watches once; make another for another training")
-        recording = Recording(self.run, self._out)
+        title = Path(self._out).name if self._out is not None else "babysit"
+        recording = Recording(self.run, self._out, opened(self._sinks, title) if self._sinks else None)
         budget = Budget(self._share)
         self._judge = Judge(self.run, recording, budget, **self._judging)
         self.observer = observer = Observer(recording, self._probes, budget, self._judge)
