@@ -27,16 +27,18 @@ class Claim:
         criteria: setting -> what must be measured there for the claim to hold, said beforehand.
         timed: what it measures is time, so that two runs differ.
         order: where it stands in its section.
+        parts: its settings are parts of one statement and not conditions: if one fails, the claim does.
         heavy: it takes long, so it should be begun early.
     """
 
     def __init__(
         self, function: Function, section: Section, paper: Paper, criteria: Mapping[str, Criterion], timed: bool, order: int,
-        heavy: bool,
+        heavy: bool, parts: bool,
     ) -> None:  # fmt: skip
         functools.update_wrapper(self, function)
         self.function, self.section, self.paper = function, section, paper
-        self.criteria, self.timed, self.order, self.heavy = dict(criteria), timed, order, heavy
+        self.criteria, self.timed, self.order = dict(criteria), timed, order
+        self.heavy, self.parts = heavy, parts
         self.name = function.__name__.replace("_", "-")
 
     @property
@@ -67,8 +69,8 @@ class Claim:
         began = time.perf_counter()
         with _alone():
             measured = self.function(data, seeds=chosen, quick=quick)
-        settings = settings_of(self.criteria, measured.values)
-        judged, depends_on = together(settings)
+        settings = settings_of(self.criteria, measured.values, data.resolution)
+        judged, depends_on = together(settings, parts=self.parts)
         return Verdict(
             self.name, self.statement, judged, settings[0].effect, settings[0].interval, len(chosen),
             time.perf_counter() - began, settings, measured.figure, measured.why, self.section, self.paper,
@@ -78,6 +80,7 @@ class Claim:
     def _command(self, data: Material, seeds: int, quick: bool) -> str:
         words = ["babysit", "claim", self.name]
         words += ["--data", data.place] if data.place != "digits" else []
+        words += ["--target", data.target] if data.target is not None else []
         words += ["--seeds", str(seeds)] if seeds != 5 else []
         return shlex.join([*words, *(["--quick"] * quick)])
 
@@ -93,9 +96,10 @@ def claim(
     timed: bool = False,
     order: int = 100,
     heavy: bool = False,
+    parts: bool = False,
 ) -> Callable[[Function], Claim]:
     """Make a claim of a function `(data, *, seeds, quick) -> Measured`."""
-    return lambda function: Claim(function, section, paper, criteria, timed, order, heavy)
+    return lambda function: Claim(function, section, paper, criteria, timed, order, heavy, parts)
 
 
 class _alone:

@@ -127,17 +127,18 @@ class Fleet:
         return dict(zip(self.parameters, found))
 
     @torch.no_grad()
-    def outputs(self, x: Tensor) -> Tensor:
-        """Outputs (L, N, K) in evaluation."""
+    def outputs(self, x: Tensor, *, shared: bool = True) -> Tensor:
+        """Outputs (L, N, K) in evaluation of inputs (N, …) for all lanes, or (L, N, …), each its own."""
         self.base.eval()
         try:
-            return torch.cat([self.forward(part, shared=True) for part in x.split(EVALUATE)], 1)
+            parts = x.split(EVALUATE, 0 if shared else 1)
+            return torch.cat([self.forward(part, shared=shared) for part in parts], 1)
         finally:
             self.base.train()
 
     def accuracy(self, x: Tensor, y: Tensor) -> np.ndarray:
-        """Share right (L,); a lane that is not finite is right by chance alone."""
-        return (self.outputs(x).argmax(-1) == y).double().mean(-1).numpy()
+        """Share right (L,) of y (N,), or (L, N) with each its own x; a lane that is not finite is right by chance alone."""
+        return (self.outputs(x, shared=y.dim() == 1).argmax(-1) == y).double().mean(-1).numpy()
 
     def loss(self, x: Tensor, y: Tensor) -> np.ndarray:
         """Mean cross-entropy (L,)."""

@@ -57,7 +57,7 @@ def _section(one: Verdict) -> str:
     return "\n\n".join(
         [
             f'<a id="{one.id}"></a>', f"### {one.statement}", f"**{MARKS[one.verdict]} {WORDS[one.verdict]}**{depends}", one.why,
-            f"![{one.figure.title}]({one.id}.svg)",
+            f"![{one.figure.title}]({one.id}.svg)", *([one.figure.note] if one.figure.note else []),
             "\n".join(["| | | said beforehand | measured |", "|---|---|---|---|", *rows]), *tables, *([f"*{one.beside}*"] if one.beside else []),
             f"[{one.section.title}]({one.section.url}) · {f'[{one.paper.name}]({one.paper.url})' if one.paper.url else one.paper.name}"
             f" · `{one.command}` · {one.seeds} seeds",

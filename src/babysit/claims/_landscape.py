@@ -29,7 +29,7 @@ class Trials:
 
 def trained(
     rows: Examples, lr: Sequence[float] | np.ndarray, decay: Sequence[float] | np.ndarray | float, seeds: Sequence[int], steps: int,
-    *, width: int = 32, every: int | None = None, chunk: int = 128, momentum: float = 0.9,
+    *, width: int = 32, depth: int = 2, every: int | None = None, chunk: int = 128, momentum: float = 0.9,
 ) -> Trials:  # fmt: skip
     """Each (lr, decay, seed) one network of two layers, SGD with momentum; cost is loss plus penalty."""
     lr, decay = np.asarray(lr, float), np.broadcast_to(np.asarray(decay, float), np.shape(lr))
@@ -38,7 +38,7 @@ def trained(
     for start in range(0, len(lr), chunk):
         cut = slice(start, start + chunk)
         own = list(seeds[start : start + chunk])
-        cache = {seed: mlps(rows, [seed], width=width)[0] for seed in set(own)}
+        cache = {seed: mlps(rows, [seed], width=width, depth=depth)[0] for seed in set(own)}
         ships = fleet([[cache[seed] for seed in own]], own, lr=lr[cut], decay=decay[cut], momentum=momentum)
         first = ships.loss(rows.x, rows.y) + ships.penalty().numpy()
         run = ships.train(rows.x, rows.y, steps, every=every, see=lambda one: one.penalty().numpy().copy())
@@ -66,7 +66,7 @@ def log_uniform(draw: np.random.Generator, ends: tuple[float, float], count: int
     return 10 ** draw.uniform(np.log10(ends[0]), np.log10(ends[1]), count)
 
 
-def grid(ends: tuple[float, float], count: int) -> np.ndarray:
-    """The middles of `count` equal cells of a logarithmic range."""
+def grid(ends: tuple[float, float], count: int, place: float = 0.5) -> np.ndarray:
+    """One point in each of `count` equal cells of a logarithmic range, `place` of the way through each."""
     low, high = np.log10(ends)
-    return 10 ** (low + (np.arange(count) + 0.5) / count * (high - low))
+    return 10 ** (low + (np.arange(count) + place) / count * (high - low))

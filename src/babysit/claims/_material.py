@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +14,13 @@ import torch
 from torch import Tensor
 
 from ..data import Part, Split, load
+from ..data.columns import SUFFIXES, Table
 from ..errors import DataError
 from ..nn import preprocess as layers
 from ..record import Recipe
 from ._shapes import shapes
 
+FEW, WIDE = 100, 256
 MOST = 4000
 """Training examples at most: a claim is to take seconds."""
 
@@ -59,6 +64,7 @@ class Material:
 
     Args:
         place: what a recipe's `data` may be; a classification.
+        target: a table's column to predict; its last one by default.
         data: instead of it, what `babysit.data.load` takes.
 
     Raises:
@@ -66,12 +72,17 @@ class Material:
     """
 
     def __init__(self, place: str = "digits", *, data: Any = None, most: int = MOST, target: str | None = None) -> None:
-        self.place, self.most = place, most
+        target = _last_column(place) if target is None and data is None else target
+        self.place, self.most, self.target = place, most, target
         edit = {} if target is None else {"target": target}
         self.split: Split = load(Recipe(data=place).edit(edit), data=data)
         if self.split.task != "classification":
-            raise DataError(f"claims are about classes, but {place} is a regression: give data with classes")
-        self.source = self.split.source
+            asked = f" of {target!r}" if target is not None else ""
+            raise DataError(f"claims are about classes, but {place} is a regression{asked}: give data with classes")
+        fewest = max(1, min(len(self.split.val), len(self.split.test)))
+        self.resolution = 1 / min(fewest, most // 2)
+        few = f"; accuracies in steps of {100 * self.resolution:.2g} %" if fewest < FEW else ""
+        self.source = self.split.source + few
         self._made: dict[Any, Examples] = {}
 
     @classmethod
@@ -102,10 +113,20 @@ class Material:
         own = len(self.split.shape) == 3 and min(self.split.shape[1:]) >= 16
         return self._get("pixels", self.raw if own else generated)
 
+    def often(self, times: int) -> int:
+        """So many networks a seed, or fewer where rows are wider than 256 and each takes that much longer; one at least."""
+        return max(1, round(times * min(1.0, WIDE / math.prod(self.split.shape))))
+
     def _get(self, key: Any, make: Any) -> Examples:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+
+def _last_column(place: str) -> str | None:
+    """The target of a table of which none was named."""
+    path = Path(place).expanduser()
+    return Table(path).names[-1] if path.is_file() and path.name.lower().endswith(tuple(SUFFIXES)) else None
 
 
 def prepared(examples: Examples, how: str) -> Examples:
@@ -121,6 +142,25 @@ def prepared(examples: Examples, how: str) -> Examples:
     layer = preprocess_layer(how).fit(examples.x)
     scale = layer(examples.x).square().mean().sqrt() if how in ("mean-image", "channel-mean") else 1.0
     return examples.map(lambda x: layer(x) / scale)
+
+
+def redrawn(rows: Examples, seeds: Sequence[int], count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Training and validation examples mixed and cut anew for each seed.
+
+    So what is said of a gap, or of few examples, isn't said of one lucky cut.
+
+    Args:
+        count: training examples of each; at most all but a tenth.
+
+    Returns:
+        x (S, count, …), y (S, count), and of the rest, as many as validation had at least, x (S, rest, …), y (S, rest).
+    """
+    x, y = torch.cat([rows.x, rows.val_x]), torch.cat([rows.y, rows.val_y])
+    count = min(count, len(y) - max(1, len(y) // 10))
+    rest = min(len(y) - count, max(len(rows.val_y), 1))
+    cuts = [torch.from_numpy(np.random.default_rng([seed, 0xC07]).permutation(len(y))) for seed in seeds]
+    mine, others = torch.stack([cut[:count] for cut in cuts]), torch.stack([cut[count : count + rest] for cut in cuts])
+    return x[mine], y[mine], x[others], y[others]
 
 
 def preprocess_layer(how: str) -> Any:

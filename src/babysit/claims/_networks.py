@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -54,6 +55,17 @@ def fleet(groups: Sequence[Sequence[nn.Module]], seeds: Sequence[int], **options
     return Fleet([net for group in groups for net in group], seeds=[seed for _ in groups for seed in seeds], **options)
 
 
+def many(seeds: Sequence[int], times: int) -> list[int]:
+    """Each seed so many times over, as seeds of their own: what is noisy is measured oftener, and averaged."""
+    return [seed + 10_000 * again for again in range(times) for seed in seeds]
+
+
+def by_seed(values: Any, seeds: Sequence[int]) -> np.ndarray:
+    """The means over what `many` repeated: (…, times · S) to (…, S)."""
+    array = np.asarray(values, float)
+    return array.reshape(*array.shape[:-1], -1, len(seeds)).mean(-2)
+
+
 def hidden(net: nn.Module) -> list[nn.Module]:
     """The activation modules of a network, in order."""
     kinds = tuple(row.module for row in ACTIVATIONS.values() if isinstance(row.module, type))
@@ -89,6 +101,13 @@ def signal(net: nn.Module, x: Tensor, y: Tensor) -> tuple[list[Tensor], list[Ten
 def rms(x: Tensor) -> float:
     """Root of the mean square."""
     return float(x.detach().double().square().mean().sqrt())
+
+
+def one_sign(gradients: Tensor) -> float:
+    """Share of units (rows of gradients (units, inputs)), of those that get any, whose weights are all pushed one way."""
+    moved = (gradients != 0).any(1)
+    alike = (gradients >= 0).all(1) | (gradients <= 0).all(1)
+    return float(alike[moved].double().mean()) if bool(moved.any()) else 0.0
 
 
 @torch.no_grad()

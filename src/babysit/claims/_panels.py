@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..views.panel import Area, Line
+from ..views.panel import Area, Axis, Line, Panel
 
 
 def spread(name: str, x: Any, rows: Any, tone: str = "", *, style: Any = "line", label: bool = True) -> list[Any]:
@@ -24,6 +25,23 @@ def spread(name: str, x: Any, rows: Any, tone: str = "", *, style: Any = "line",
 def dots(name: str, x: Any, y: Any, tone: str = "") -> Line:
     """One point for each seed."""
     return Line(name, np.asarray(x, float), np.asarray(y, float), tone, "dots", label=False)
+
+
+def arms(
+    title: str, values: Mapping[str, Any], x: Axis, tones: Mapping[str, str] | None = None, **options: Any
+) -> Panel:
+    """One row for each arm, the first on top: a dot for each seed, and their mean. `values`: name -> (seeds,)."""
+    names = list(values)[::-1]
+    marks = []
+    for row, name in enumerate(names):
+        own = np.asarray(values[name], float)
+        tone = (tones or {}).get(name, "blue")
+        marks += [dots("seeds", own, np.full(len(own), row), tone), dots("mean", [own.mean()], [row], "ink")]
+    room = 0.6 if options.get("limits") else 0.0  # for their words
+    y = Axis(names=tuple(names), low=-0.6, high=len(names) - 0.4 + room)
+    note = options.pop("note", "")
+    told = f"Coloured: the seeds; dark: their mean. {note}".strip()
+    return Panel(title, marks, x=x, y=y, note=told, **{"height": 60 + 34 * len(names), **options})
 
 
 def smooth(curve: np.ndarray, window: int = 3) -> np.ndarray:

@@ -97,6 +97,27 @@ def best_of(scores: Sequence[float] | np.ndarray, count: int) -> float:
     return round(float(np.dot(ordered, shares)), 12)
 
 
+def lowest(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
+    """Where y > 0 is lowest over x > 0, between points by a parabola through the logarithms of the lowest and its neighbours.
+
+    Never further than half way to a neighbour; the point itself at an end, or where a neighbour isn't finite.
+
+    Examples:
+        >>> round(lowest([1, 10, 100], [2.0, 1.0, 2.0]), 6), lowest([1, 10, 100], [1.0, 2.0, 3.0])
+        (10.0, 1.0)
+        >>> round(lowest([1, 10, 100], [2.0, 1.0, 1.0]), 2)
+        31.62
+    """
+    at = int(np.nanargmin(y))
+    if not 0 < at < len(y) - 1 or not np.isfinite(y[at - 1 : at + 2]).all():
+        return float(x[at])
+    a, b, c = np.log(np.maximum(np.asarray(y[at - 1 : at + 2], float), 1e-300))
+    bend = a - 2 * b + c
+    shift = float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if bend > 0 else 0.0
+    beside = x[at + 1] if shift > 0 else x[at - 1]
+    return float(x[at] * (beside / x[at]) ** abs(shift))
+
+
 def first_below(curve: np.ndarray, steps: np.ndarray, bar: float) -> float:
     """The step at which a curve (T,) first lies at or below `bar`, between two looks by a straight line; inf if never.
 

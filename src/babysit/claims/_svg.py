@@ -7,6 +7,7 @@ import html
 import io
 import itertools
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,7 @@ def _plot(panel: Panel) -> str:
         return _bars(bars, panel)
     heat = next((mark for mark in panel.marks if isinstance(mark, Heat)), None)
     labels = [one.name for one in panel.marks if isinstance(one, Line) and one.label and one.style != "faint"]
-    right = 16 + (max((len(one) for one in labels), default=0) * 1.08 * CHARACTER + 10 if labels else 0)
+    right = 24 + (max((len(one) for one in labels), default=0) * 1.08 * CHARACTER + 10 if labels else 0)
     dots = next((mark for mark in panel.marks if isinstance(mark, Dots) and mark.values is not None), None)
     right = 84 if dots is not None else right
     names = panel.y.names or (tuple(heat.rows) if heat is not None else ())
@@ -106,7 +107,7 @@ def _plot(panel: Panel) -> str:
     x = Scale(*_extent(panel, "x"), box[0], box[1], panel.x.log)
     y = Scale(*_extent(panel, "y"), box[2], box[3], panel.y.log)
     parts = [_bands(panel, x, y, box), _grid(panel, x, y, box)]
-    clip = f"c{abs(hash((panel.title, panel.note))) % 10**9}"
+    clip = f"c{zlib.crc32((panel.title + panel.note).encode())}"  # `hash` differs from process to process
     parts.append(
         f'<clipPath id="{clip}"><rect x="{_n(box[0] - 5)}" y="{_n(box[3] - 5)}" width="{_n(box[1] - box[0] + 10)}" height="{_n(box[2] - box[3] + 10)}"/></clipPath>'
     )
@@ -415,6 +416,13 @@ def _heat(heat: Heat, panel: Panel, box: tuple[float, float, float, float]) -> s
         parts.append(
             f'<line x1="{_n(left)}" x2="{_n(right)}" y1="{_n(base)}" y2="{_n(base)}" style="stroke:var(--grid)"/>'
         )
+    for column, name in enumerate(heat.column_names):
+        if name:
+            parts.append(
+                f'<text x="{_n(left + (column + 0.5) * wide)}" y="{_n(bottom + 18)}" text-anchor="middle" style="fill:var(--dim)">{_text(name)}</text>'
+            )
+    if heat.column_names:
+        return "".join(parts) + _titles(panel, box)
     columns = np.asarray(heat.columns, float)
     half = (columns[1] - columns[0]) / 2
     x = Scale(columns[0] - half, columns[-1] + half, left, right)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..nn import ACTIVATIONS, init, mlp
 from ..views.panel import Axis, Heat, Line, Panel, Table, Value
 from ._fleet import generator
-from ._networks import signal
+from ._networks import rms, signal
 from ._verdict import short
 
 DEPTH, WIDTH, INPUTS = 10, 500, 500
@@ -20,7 +20,8 @@ DEPTH, WIDTH, INPUTS = 10, 500, 500
 
 @dataclass
 class Tower:
-    """One seed's layers: mean, std, share saturated of outputs, rms of gradients (L,), and histograms (L, bins)."""
+    """One seed's layers: mean, std, share saturated of outputs, rms of gradients (L,); histograms (L, bins) of the outputs and
+    of the gradients' sizes in decades, against layer 10's rms."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -31,6 +32,8 @@ class Tower:
 
 
 BINS = np.linspace(-1, 1, 42)
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+DECADES = np.linspace(-8, 6, 43)
 
 
 def towers(activation: str, how: str, seeds: Sequence[int], *, quick: bool) -> list[Tower]:
@@ -46,29 +49,34 @@ def _tower(activation: str, how: str, seed: int, count: int) -> Tower:
     outputs, gradients = signal(net, x, y)
     low, high = ACTIVATIONS[activation].saturated_outputs
 
-    def flat(one: Tensor) -> bool:
+    def flat(one: Tensor) -> float:
         beyond = torch.zeros_like(one, dtype=torch.bool)
         if low is not None:
             beyond |= one <= low
         if high is not None:
             beyond |= one >= high
-        return float(beyond.double().mean())  # type: ignore[return-value]
+        return float(beyond.double().mean())
 
-    top = max(float(one.abs().max()) for one in outputs) or 1.0
-    bins = BINS * (1.0 if activation == "tanh" else min(top, 3.0))
     return Tower(
         np.array([float(one.mean()) for one in outputs]),
         np.array([float(one.double().std(correction=0)) for one in outputs]),
         np.array([flat(one) for one in outputs]),
         np.array([float(one.double().square().mean().sqrt()) for one in gradients]),
-        np.stack([_histogram(one, bins) for one in outputs]),
-        np.stack([_histogram(one / one.abs().max().clamp_min(1e-38), BINS) for one in gradients]),
+        np.stack([_histogram(one, BINS) for one in outputs]),
+        np.stack([_sizes(one, rms(gradients[-1])) for one in gradients]),
     )
 
 
 def _histogram(one: Tensor, bins: np.ndarray) -> np.ndarray:
     counts, _ = np.histogram(one.detach().numpy().ravel().clip(bins[0], bins[-1]), bins)
-    return counts / counts.max()
+    return counts / max(counts.max(), 1)
+
+
+def _sizes(one: Tensor, scale: float) -> np.ndarray:
+    """How |values| / scale are spread over decades; what lies outside of them, exact zeros too, is left out."""
+    sizes = (one.detach().double().abs().flatten() / max(scale, 1e-300)).log10().numpy()
+    counts, _ = np.histogram(sizes, DECADES)
+    return counts / max(counts.max(), 1)
 
 
 def table(found: Sequence[Tower]) -> Table:
@@ -96,9 +104,23 @@ def through_depth(title: str, found: Sequence[Tower], beside: Sequence[tuple[str
     )  # fmt: skip
 
 
-def histograms(title: str, found: Sequence[Tower], which: str = "histogram") -> Panel:
-    """How each layer's outputs are spread, layer by layer, darker is more."""
-    cells = np.mean([getattr(one, which) for one in found], 0)
-    middles = (BINS[1:] + BINS[:-1]) / 2
-    heat = Heat([f"layer {layer + 1}" for layer in range(DEPTH)], np.round(middles, 3), cells, "counts")
-    return Panel(title, [heat, table(found)], x=Axis("output"), height=300)
+def histograms(title: str, found: Sequence[Tower]) -> Panel:
+    """The lecture's picture, layer by layer: the outputs from -1 to 1, and the sizes of the gradients on the way back."""
+    outputs = np.mean([one.histogram for one in found], 0)
+    gradients = np.mean([one.gradient_histogram for one in found], 0)
+    between = np.zeros((DEPTH, 6))
+    cells = np.concatenate([outputs, between, gradients], 1)
+    names = [""] * cells.shape[1]
+    names[0], names[outputs.shape[1] // 2], names[outputs.shape[1] - 1] = "−1", "0", "1"
+    start = outputs.shape[1] + between.shape[1]
+    for exponent in range(int(DECADES[0]), int(DECADES[-1]) + 1, 2):
+        at = int(np.searchsorted(DECADES, exponent + 1e-9)) - 1
+        names[start + min(max(at, 0), gradients.shape[1] - 1)] = (
+            "10" + str(exponent).translate(RAISED) if exponent else "1"
+        )
+    heat = Heat(
+        [f"layer {layer + 1}" for layer in range(DEPTH)], np.arange(len(names)), cells, "counts", column_names=names
+    )
+    return Panel(
+        title, [heat, table(found)], x=Axis("left: outputs  ·  right: |gradients| / rms at layer 10"), height=340
+    )

@@ -13,6 +13,12 @@ from ._statistics import interval
 
 Judgement = Literal["holds", "does-not-hold", "depends"]
 
+GAIN = 0.005
+"""What helps must bring half a point of accuracy at least, for every claim alike: no measurement can tell a gain of nothing
+at all from a bound of 0, so that a claim with such a bound could never fail."""
+FACTOR = 1.1
+"""And what is faster, evener or more must be so by a tenth."""
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -45,10 +51,17 @@ class Criterion:
         if not (math.isfinite(self.low) or math.isfinite(self.high)) or self.low > self.high:
             raise ValueError(f"a criterion must be falsifiable: low <= high, one of them finite, but got {self}")
 
-    def judge(self, values: Sequence[float]) -> tuple[Judgement, float, tuple[float, float]]:
-        """The judgement, the effect, and its interval."""
+    def judge(self, values: Sequence[float], resolution: float = 0.0) -> tuple[Judgement, float, tuple[float, float]]:
+        """The judgement, the effect, and its interval.
+
+        Args:
+            resolution: what one example more or less changes an accuracy by: a difference of accuracies that is the same
+                for every seed isn't known better.
+        """
         effect, low, high = interval(values, ratio=self.ratio)
-        if self.share:
+        if self.points and low == high:
+            low, high = low - resolution, high + resolution
+        if self.share and all(0 <= one <= 1 for one in values):
             low, high = max(low, 0.0), min(high, 1.0)
         exactly = self.low == self.high
         if (low > self.low and high < self.high) or (exactly and low == high == self.low):
@@ -125,10 +138,11 @@ class Verdict:
 
     Attributes:
         id: the claim's name; `statement` in words.
-        verdict: "holds", "does-not-hold", or "depends": where the settings disagree, or the interval straddles a bound.
+        verdict: "holds" where every setting does; "does-not-hold" where every one fails, or one that is a part of the
+            statement; else "depends": on the setting, or undecided where an interval straddles its bound.
         effect, interval: of the first setting; `settings` has them all.
         seeds: how many trainings each number rests on; `seconds` that the claim took.
-        depends_on: on what, where it depends.
+        depends_on: which settings hold and which don't, where they disagree or are undecided.
         command: repeats it.
     """
 
@@ -158,7 +172,9 @@ class Verdict:
         }  # fmt: skip
 
 
-def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Any]) -> tuple[Setting, ...]:
+def settings_of(
+    criteria: Mapping[str, Criterion], values: Mapping[str, Any], resolution: float = 0.0
+) -> tuple[Setting, ...]:
     """Each setting judged by its own criterion, in the order of the criteria.
 
     Raises:
@@ -167,30 +183,31 @@ def settings_of(criteria: Mapping[str, Criterion], values: Mapping[str, Any]) ->
     if set(criteria) != set(values):
         raise ValueError(f"measured must be what the criteria name: {sorted(criteria)}, but got {sorted(values)}")
     return tuple(
-        Setting(name, one, *one.judge(values[name]), values=tuple(float(value) for value in values[name]))
+        Setting(name, one, *one.judge(values[name], resolution), values=tuple(float(value) for value in values[name]))
         for name, one in criteria.items()
     )
 
 
-def together(settings: Sequence[Setting]) -> tuple[Judgement, str]:
-    """One verdict of all settings, and on what it depends: all must hold, or all must fail."""
+def together(settings: Sequence[Setting], *, parts: bool = False) -> tuple[Judgement, str]:
+    """One verdict of all settings, and what it turns on.
+
+    Args:
+        parts: the settings are parts of one statement, of which none may fail; else they are conditions, and where one
+            holds and another doesn't, the statement depends on them.
+    """
     kinds: set[Judgement] = {one.verdict for one in settings}
     first: Judgement = settings[0].verdict
     if kinds == {first} and first != "depends":
         return first, ""
-    told = {
-        "holds": "holds",
-        "does-not-hold": "does not hold",
-        "depends": "undecided, the interval straddles the bound",
-    }
     if len(settings) == 1:
-        return "depends", "on the seed: the interval straddles the bound"
-    parts = [
-        f"{words}: {' · '.join(one.name for one in settings if one.verdict == kind)}"
-        for kind, words in told.items()
+        return "depends", "undecided: the interval straddles the bound"
+    words = {"holds": "holds", "does-not-hold": "does not hold", "depends": "undecided"}
+    told = "; ".join(
+        f"{words[kind]}: {' · '.join(one.name for one in settings if one.verdict == kind)}"
+        for kind in words
         if kind in kinds
-    ]
-    return "depends", "; ".join(parts)
+    )
+    return ("does-not-hold" if parts and "does-not-hold" in kinds else "depends"), told
 
 
 def short(value: float) -> str:

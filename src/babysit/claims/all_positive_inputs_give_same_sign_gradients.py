@@ -6,10 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..views.panel import Axis, Bars, Panel
+from ..views.panel import Axis
 from ._claim import claim
 from ._lecture import LECUN_1998, PREPROCESSING
-from ._networks import mlps
+from ._networks import mlps, one_sign
+from ._panels import arms
 from ._verdict import Criterion, Measured
 
 
@@ -24,7 +25,8 @@ def all_positive_inputs_give_same_sign_gradients(data, *, seeds, quick):
     """All-positive inputs give all gradients on the weights into a unit the same sign.
 
     The gradient of single examples on the first layer's weights (50 tanh units): each feature shifted so that its smallest
-    training value is 0, and the same rows with each feature's mean taken away. A weight whose input is 0 doesn't move.
+    training value is 0, and the same rows with each feature's mean taken away. A weight
+    whose input is 0 doesn't move, and units that get no gradient at all aren't counted.
 
     Criterion: with inputs >= 0 more than 99 % of the units see one sign only; centred, less than 5 %.
     """
@@ -35,11 +37,12 @@ def all_positive_inputs_give_same_sign_gradients(data, *, seeds, quick):
     for name, rows in (("raw", raw), ("centred", centred)):
         nets = mlps(rows, seeds, how="xavier", activation="tanh", width=50, depth=1)
         values[name] = [_share(net, rows, 10 if quick else 40) for net in nets]
-        agreement[name] = [_share(nets[0], rows, 10, size) for size in (1, 4, 16, 64)]
-    names = [f"{name}, {size} example{'s' * (size > 1)}" for name in agreement for size in (1, 4, 16, 64)]
-    figure = Panel(
-        "Units whose weights all move the same way", [Bars(names, [*agreement["raw"], *agreement["centred"]], ["bad"] * 4 + ["blue"] * 4, share=True)],
-        x=Axis(), height=300,
+        for size in (1, 4, 16, 64):
+            told = f"{name}, {size} example{'s' * (size > 1)}"
+            agreement[told] = [_share(net, rows, 10, size) for net in nets]
+    figure = arms(
+        "Units whose weights all move the same way", agreement, Axis("of all units", share=True, low=-0.02, high=1.02),
+        {name: "bad" for name in agreement if name.startswith("raw")},
     )  # fmt: skip
     return Measured(
         values, figure,
@@ -55,5 +58,5 @@ def _share(net, rows, draws, size=1):
     for start in range(0, draws * size, size):
         index = [(start + k) % len(rows.y) for k in range(size)]
         (g,) = torch.autograd.grad(F.cross_entropy(net(rows.x[index]), rows.y[index]), layer.weight)
-        shares.append(((g >= 0).all(1) | (g <= 0).all(1)).double().mean().item())
+        shares.append(one_sign(g))
     return float(np.mean(shares))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..views.panel import Axis, Bars, Panel
+from ..views.panel import Axis
 from ._claim import claim
 from ._lecture import IOFFE_2015, NORMALIZATION
 from ._networks import fleet, mlps
+from ._panels import arms
 from ._verdict import Criterion, Measured
 
 LOST = "test accuracy lost to the batch's own statistics, {}"
@@ -16,6 +17,7 @@ LOST = "test accuracy lost to the batch's own statistics, {}"
 
 @claim(
     NORMALIZATION, paper=IOFFE_2015, order=5,
+    parts=True,
     criteria={
         "one at a time": Criterion(LOST.format("batches of one"), low=0.1, points=True),
         "two at a time": Criterion(LOST.format("batches of two"), low=0.1, points=True),
@@ -47,10 +49,11 @@ def batch_norm_at_test_time_uses_fixed_statistics(data, *, seeds, quick):
     scores = {}
     for name, batches in groups.items():
         scores[name] = np.array([_accuracy(ships.network(lane), rows, batches) for lane in range(ships.lanes)])
-    figure = Panel(
-        "Test accuracy of one and the same network", [Bars(["fixed statistics", *list(groups)[1:]], [float(one.mean()) for one in scores.values()], ["blue", "blue", "bad", "bad", "bad"], share=True)],
-        x=Axis(), height=250,
-    )  # fmt: skip
+    shown = {"fixed statistics" if name == "fixed" else name: one for name, one in scores.items()}
+    wrong = dict.fromkeys(list(shown)[2:], "bad")
+    figure = arms(
+        "Test accuracy of the same networks", shown, Axis("test accuracy", share=True, low=0, high=1.0), wrong
+    )
     return Measured(
         {name: scores["fixed"] - scores[name] for name in ("one at a time", "two at a time", "one class at a time", "mixed batches")}, figure,
         "With its own batch's statistics an example is judged by its company: alone it is exactly average in everything, so that "

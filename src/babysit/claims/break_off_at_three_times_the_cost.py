@@ -8,15 +8,16 @@ from ..views.panel import Axis, Limit, Line, Panel, Value
 from ._claim import claim
 from ._landscape import DECAY, LR, log_uniform, trained
 from ._lecture import JAMIESON_2016, SEARCH
-from ._verdict import Criterion, Measured
+from ._verdict import GAIN, Criterion, Measured
 
 BREAK = 3.0
 
 
 @claim(
     SEARCH, paper=JAMIESON_2016, order=1,
+    parts=True,
     criteria={
-        "the best survives": Criterion("best validation accuracy lost by breaking off", high=0.005, points=True),
+        "the best survives": Criterion("best validation accuracy, kept - broken off but trained on all the same", low=GAIN, points=True),
         "it saves time": Criterion("training steps saved", low=0.05, share=True),
     },
 )  # fmt: skip
@@ -24,14 +25,15 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
     """Breaking a trial off when its cost passes 3 times its first saves time, and doesn't lose the best.
 
     Random trials per seed (rate log-uniform from 1e-5 to 10, decay from 1e-6 to 0.1), two layers of 32 on standardized rows. A
-    trial is broken off where the mean cost (loss plus penalty) of a tenth of its training passes 3 times the first.
+    trial is broken off where the mean cost (loss plus penalty) of a tenth of its training passes 3 times the first. To see what is lost
+    those are trained to their end all the same.
 
-    Criterion: the best of what is left is less than 0.5 points of validation accuracy below the best of all; and more than 5 % of all
+    Criterion: the best of what is kept is more than 0.5 points of validation accuracy above the best of what is broken off; and more than 5 % of all
     steps are saved.
     """
     rows = data.rows()
     count, steps = (20, 100) if quick else (60, 250)
-    lost, saved, example = [], [], []
+    ahead, saved, example = [], [], []
     for seed in seeds:
         draw = np.random.default_rng([seed, 39])
         lr = log_uniform(draw, LR, count)
@@ -41,7 +43,7 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
         broken = over.any(0)
         at = np.where(broken, found.steps[over.argmax(0)], steps)
         saved.append(1 - at.sum() / (count * steps))
-        lost.append(found.val.max() - (found.val[~broken].max() if (~broken).any() else 0.0))
+        ahead.append(found.val[~broken].max(initial=0.0) - found.val[broken].max(initial=0.0))
         example = example or [found, broken]
     found, broken = example
     curves = np.where(np.isfinite(found.curves), found.curves / found.first, np.nan)
@@ -57,7 +59,7 @@ def break_off_at_three_times_the_cost(data, *, seeds, quick):
         values=[Value("broken off", f"{broken.sum()} of {len(broken)}", "bad"), Value("saved", f"{np.mean(saved):.0%}")],
     )  # fmt: skip
     return Measured(
-        {"the best survives": lost, "it saves time": saved}, figure,
+        {"the best survives": ahead, "it saves time": saved}, figure,
         f"A cost that triples comes from a rate that throws the weights about, and what comes down again from there rarely ends best. The higher "
-        f"the range of rates reaches, the more trials explode and the more is saved: {np.mean(saved):.0%} here.",
+        f"the range of rates reaches, the more trials explode and the more is saved: {np.mean(saved):.0%} here. The best was lost in {sum(one < 0 for one in ahead)} of {len(ahead)} searches.",
     )  # fmt: skip

@@ -42,6 +42,7 @@ def initial_loss_is_ln_k(data, *, seeds, quick):
     figure = Panel(
         "Loss before training", [dots("seeds", x, np.concatenate(list(losses.values())), "blue")], x=Axis(names=tuple(arms), low=-0.5, high=3.5),
         y=Axis("loss", log=True), limits=[Limit(math.log(rows.classes), f"ln {rows.classes} = {math.log(rows.classes):.3f}", tone="note")],
+        note="Five seeds each; where they lie upon one another they are one dot." if len(seeds) == 5 else "",
     )  # fmt: skip
     return Measured(
         {name: one - math.log(arms[name][1].classes) for name, one in losses.items()}, figure,

@@ -25,7 +25,7 @@ def large_init_saturates(data, *, seeds, quick):
     Criterion: in every one of the ten layers more than 80 % of the outputs are saturated.
     """
     found = towers("tanh", "large", seeds, quick=quick)
-    figure = histograms("Outputs of each layer, weights N(0, 1)", found)
+    figure = histograms("Each layer's outputs and gradients, weights N(0, 1)", found)
     grown = float(np.mean([one.gradient[0] / one.gradient[-1] for one in found]))
     return Measured(
         {"": [one.saturated.min() for one in found]}, figure,

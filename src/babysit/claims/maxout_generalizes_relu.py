@@ -44,14 +44,21 @@ def maxout_generalizes_relu(data, *, seeds, quick):
                 wanted = function(layer(rows.x))
                 found[name].append(float((maxout(rows.x) - wanted).abs().max() / wanted.square().mean().sqrt()))
     x = np.linspace(-3, 3, 61)
-    pieces = {"ReLU": np.maximum(x, 0), "|x|": np.abs(x), "leaky": np.maximum(x, 0.01 * x)}
+    pieces = {"ReLU": np.maximum(x, 0), "|x|": np.abs(x), "leaky": np.maximum(x, 0.1 * x)}
     learned = np.max([-0.8 * x - 1.2, -0.2 * x - 0.3, 0.5 * x - 0.3, 1.1 * x - 1.2], 0)
     marks = [
         Line("a maxout of 4", x, learned, "purple"),
         Line("|x|", x, pieces["|x|"], "orange"),
+        Line("leaky", x, pieces["leaky"], "green", "dash"),
         Line("ReLU", x, pieces["ReLU"], "blue"),
     ]
-    figure = Panel("What the largest of linear pieces can be", marks, x=Axis("input"), y=Axis("output"))
+    figure = Panel(
+        "What the largest of linear pieces can be",
+        marks,
+        x=Axis("input"),
+        y=Axis("output"),
+        note="The leak is drawn ten times as steep.",
+    )
     return Measured(
         found, figure,
         "The largest of two linear functions is a ReLU where one of them is 0, a leaky ReLU where one is a small "

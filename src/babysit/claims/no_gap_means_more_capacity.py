@@ -7,36 +7,40 @@ import numpy as np
 from ..views.panel import Axis, Panel
 from ._claim import claim
 from ._lecture import GEMAN_1992, MONITORING
-from ._networks import fleet, mlps
+from ._material import redrawn
+from ._networks import by_seed, fleet, many, mlps
 from ._panels import spread
-from ._verdict import Criterion, Measured
+from ._verdict import GAIN, Criterion, Measured
 
 WIDTHS = (2, 3, 4, 8, 16, 64)
 
 
 @claim(
     MONITORING, paper=GEMAN_1992, order=4,
+    parts=True,
     criteria={
         "no gap": Criterion("training - validation accuracy at width 3", high=0.05, points=True),
-        "more capacity helps": Criterion("validation accuracy, width 64 - width 3", low=0.0, points=True),
+        "more capacity helps": Criterion("validation accuracy, width 64 - width 3", low=GAIN, points=True),
     },
 )  # fmt: skip
 def no_gap_means_more_capacity(data, *, seeds, quick):
     """No gap between training and validation accuracy means that the network may be larger.
 
-    Two ReLU layers of 2 to 64 units on standardized rows, all training examples, SGD with momentum at lr = 0.02.
+    Two ReLU layers of 2 to 64 units on standardized rows, SGD with momentum at lr = 0.02; training and validation examples are
+    mixed and cut anew four times a seed, for a gap of one cut may be the cut's.
 
-    Criterion: at 3 units training accuracy is less than 5 points above validation accuracy; and 64 units bring more than 0 points of
+    Criterion: at 3 units training accuracy is less than 5 points above validation accuracy; and 64 units bring more than 0.5 points of
     validation accuracy.
     """
     rows = data.rows()
     steps = 200 if quick else 600
-    train, val = [], []
+    train, val, own = [], [], many(seeds, data.often(2 if quick else 4))
+    x, y, val_x, val_y = redrawn(rows, own, len(rows.y))
     for width in WIDTHS:
-        ships = fleet([mlps(rows, seeds, width=width)], seeds, lr=0.02)
-        ships.train(rows.x, rows.y, steps, every=steps)
-        train.append(ships.accuracy(rows.x, rows.y))
-        val.append(ships.accuracy(rows.val_x, rows.val_y))
+        ships = fleet([mlps(rows, own, width=width)], own, lr=0.02)
+        ships.train(x, y, steps, every=steps)
+        train.append(by_seed(ships.accuracy(x, y), seeds))
+        val.append(by_seed(ships.accuracy(val_x, val_y), seeds))
     marks = [
         *spread("training", WIDTHS, np.array(train).T, "train"),
         *spread("validation", WIDTHS, np.array(val).T, "val"),

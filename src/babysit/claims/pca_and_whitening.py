@@ -15,6 +15,7 @@ from ._verdict import Criterion, Measured
 
 @claim(
     PREPROCESSING, paper=KRIZHEVSKY_2009, order=5,
+    parts=True,
     criteria={
         "decorrelated": Criterion("largest correlation between two principal components", high=0.01),
         "whitened": Criterion("largest |variance - 1| of the directions that vary", high=0.05),

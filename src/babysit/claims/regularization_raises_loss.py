@@ -17,6 +17,7 @@ STRENGTHS = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4)
 
 @claim(
     BABYSITTING, paper=BENGIO_2012, order=2,
+    parts=True,
     criteria={
         "rises": Criterion("loss with regularization 1e3 - without", low=0.1),
         "by the right amount": Criterion("that rise / half of 1e3 times the weights' variance times their number", low=0.97, high=1.03, ratio=True),

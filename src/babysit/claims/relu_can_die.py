@@ -13,6 +13,7 @@ from ._verdict import Criterion, Measured
 
 @claim(
     ACTIVATIONS, paper=LU_2019, order=6,
+    parts=True,
     criteria={
         "a rate too high": Criterion("dead units after training at a rate too high", low=0.1, share=True),
         "a bad init": Criterion("dead units after training, of biases that start at -5", low=0.1, share=True),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..views.panel import Limit
 from ._claim import claim
 from ._lecture import GLOROT_2010, INITIALIZATION
-from ._towers import through_depth, towers
+from ._towers import histograms, towers
 from ._verdict import Criterion, Measured, short
 
 
@@ -27,7 +26,7 @@ def small_init_collapses_deep_nets(data, *, seeds, quick):
     0.01 times that at layer 10.
     """
     found = towers("tanh", "small", seeds, quick=quick)
-    figure = through_depth("Through ten layers, weights N(0, 0.01²)", found).edit(limits=[Limit(0.01, "the bar")])
+    figure = histograms("Each layer's outputs and gradients, weights N(0, 0.01²)", found)
     factor = float(np.mean([(one.std[-1] / one.std[0]) ** (1 / 9) for one in found]))
     return Measured(
         {"outputs": [one.std[-1] / one.std[0] for one in found], "gradients": [one.gradient[0] / one.gradient[-1] for one in found]}, figure,

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from ..nn import Standardize, Whiten
-from ..views.panel import Axis, Limit, Panel
+from ..views.panel import Axis, Limit
 from ._claim import claim
 from ._fleet import generator
 from ._lecture import KAUFMAN_2012, PREPROCESSING
 from ._material import Examples
-from ._networks import fleet, mlps
-from ._panels import dots
-from ._verdict import Criterion, Measured
+from ._networks import by_seed, fleet, many, mlps
+from ._panels import arms
+from ._verdict import GAIN, Criterion, Measured
 
 INFLATED = "test accuracy, statistics from all data - from train alone"
 
@@ -21,8 +21,8 @@ INFLATED = "test accuracy, statistics from all data - from train alone"
 @claim(
     PREPROCESSING, paper=KAUFMAN_2012, order=7,
     criteria={
-        "standardized, all examples": Criterion(INFLATED, low=0.0, points=True),
-        "whitened, 100 examples": Criterion(INFLATED, low=0.0, points=True),
+        "standardized, all examples": Criterion(INFLATED, low=GAIN, points=True),
+        "whitened, 100 examples": Criterion(INFLATED, low=GAIN, points=True),
     },
 )  # fmt: skip
 def statistics_from_train_only(data, *, seeds, quick):
@@ -30,21 +30,22 @@ def statistics_from_train_only(data, *, seeds, quick):
 
     Two ReLU layers of 64 (SGD with momentum, lr = 0.02), tested on rows that were preprocessed with statistics of train alone,
     or of train and test together: standardized with all training examples, and whitened with 100 of them, where the
-    statistics are as much the test set's as train's. Each seed draws other examples.
+    statistics are as much the test set's as train's. Each seed draws other examples,
+    six times.
 
-    Criterion: test accuracy with statistics from all data is more than 0 points above that from train alone, in both
+    Criterion: test accuracy with statistics from all data is more than 0.5 points above that from train alone, in both
     settings.
     """
     raw = data.rows("none")
     steps = 100 if quick else 400
+    own = many(seeds, data.often(2 if quick else 6))
     values = {
-        "standardized, all examples": _inflation(raw, seeds, steps, Standardize, len(raw.y)),
-        "whitened, 100 examples": _inflation(raw, seeds, steps, lambda: Whiten(epsilon=1e-3), 100),
+        "standardized, all examples": by_seed(_inflation(raw, own, steps, Standardize, len(raw.y)), seeds),
+        "whitened, 100 examples": by_seed(_inflation(raw, own, steps, lambda: Whiten(epsilon=1e-3), 100), seeds),
     }
-    y = np.concatenate(list(values.values()))
-    figure = Panel(
-        "Test accuracy gained by statistics from all data", [dots("seeds", np.repeat([0, 1], len(seeds)), y, "blue")],
-        x=Axis(names=tuple(values), low=-0.5, high=1.5), y=Axis("gained", share=True), limits=[Limit(0.0, "nothing gained", tone="note")],
+    figure = arms(
+        "Test accuracy gained by statistics from all data", {name: 100 * one for name, one in values.items()},
+        Axis("points gained"), limits=[Limit(0.0, "nothing gained", "x", "note"), Limit(100 * GAIN, "the bar", "x")],
     )  # fmt: skip
     small = float(np.mean(values["whitened, 100 examples"]))
     return Measured(

@@ -17,6 +17,7 @@ SCALES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @claim(
     ACTIVATIONS, paper=LECUN_1998, order=4,
+    parts=True,
     criteria={
         "zero-centred": Criterion("|mean| / std of a tanh layer's outputs", high=0.1),
         "saturates": Criterion("units saturated under weights 4 times Xavier's", low=0.5, share=True),

@@ -18,6 +18,7 @@ COUNT = 20
 
 @claim(
     BABYSITTING, paper=ZHANG_2017, order=3,
+    parts=True,
     criteria={
         "true labels": Criterion("loss after 200 passes over 20 examples", high=0.01),
         "random labels": Criterion("the same with labels drawn at random", high=0.01),

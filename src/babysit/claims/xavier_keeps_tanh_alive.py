@@ -12,6 +12,7 @@ from ._verdict import Criterion, Measured
 
 @claim(
     INITIALIZATION, paper=GLOROT_2010, order=4,
+    parts=True,
     criteria={
         "outputs": Criterion("std of the outputs, layer 10 / layer 1", low=0.25, high=4.0, ratio=True),
         "not saturated": Criterion("saturated outputs, the most of ten layers", high=0.1, share=True),
@@ -27,7 +28,7 @@ def xavier_keeps_tanh_alive(data, *, seeds, quick):
     saturated; and the gradient at layer 1 is 0.1 to 10 times that at layer 10.
     """
     found = towers("tanh", "xavier", seeds, quick=quick)
-    figure = histograms("Outputs of each layer, Xavier's weights", found)
+    figure = histograms("Each layer's outputs and gradients, Xavier's weights", found)
     return Measured(
         {
             "outputs": [one.std[-1] / one.std[0] for one in found],

@@ -18,6 +18,7 @@ UNITS = "different units of 32 after training"
 
 @claim(
     INITIALIZATION, paper=LECUN_1998, order=1,
+    parts=True,
     criteria={
         "all zero": Criterion(UNITS, low=1.0, high=1.0), "all 0.05": Criterion(UNITS, low=1.0, high=1.0),
         "random": Criterion(UNITS, low=31.0),

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 MARKS = {"holds": ("✔", "green"), "does-not-hold": ("✖", "red"), "depends": ("◐", "yellow")}
+WIDTH = 120  # of what is piped or written to a file
 WORDS = {"holds": "holds here", "does-not-hold": "does not hold here", "depends": "depends"}
 
 
@@ -46,9 +47,8 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
             else:
                 found[result.id] = result
                 if not as_json and not whole:
-                    bar.console.print(line(result)) if err.is_terminal and not sys.stdout.isatty() else out.print(
-                        line(result)
-                    )
+                    where = bar.console if err.is_terminal and not sys.stdout.isatty() else out
+                    where.print(line(result), soft_wrap=True)
     verdicts = [found[name] for name in claims() if name in found]
     if failed and not verdicts:
         raise failed[0].error
@@ -100,17 +100,17 @@ def tell(out: Console, verdict) -> None:
         Text.assemble((f"{mark} {WORDS[verdict.verdict]}", f"bold {style}"), ("  ", ""), (verdict.statement, "bold"))
     )
     if verdict.depends_on:
-        out.print(Padding(Text(verdict.depends_on, style), (0, 0, 0, 2)))
+        out.print(Padding(Text(verdict.depends_on, style), (0, 0, 0, 2), expand=False))
     out.print()
     for setting in verdict.settings:
         mark, style = MARKS[setting.verdict]
         text = Text.assemble((f"{mark} ", style), (f"{setting.name}: " if setting.name else "", "bold"), setting.told)
-        out.print(Padding(text, (0, 0, 0, 2)))
-        out.print(Padding(Text(f"said beforehand: {setting.criterion.words}", "dim"), (0, 0, 0, 4)))
+        out.print(Padding(text, (0, 0, 0, 2), expand=False))
+        out.print(Padding(Text(f"said beforehand: {setting.criterion.words}", "dim"), (0, 0, 0, 4), expand=False))
     out.print()
-    out.print(Padding(Text(verdict.why), (0, 0, 0, 2)))
+    out.print(Padding(Text(verdict.why), (0, 0, 0, 2), expand=False))
     if verdict.beside:
-        out.print(Padding(Text(verdict.beside, "italic"), (1, 0, 0, 2)))
+        out.print(Padding(Text(verdict.beside, "italic"), (1, 0, 0, 2), expand=False))
     out.print()
     grid = Table.grid(padding=(0, 2))
     for name, value in (
@@ -118,7 +118,7 @@ def tell(out: Console, verdict) -> None:
         ("data", verdict.data), ("sure", f"{verdict.seeds} seeds; {verdict.method}"), ("again", verdict.command), ("took", f"{verdict.seconds:.1f} s"),
     ):  # fmt: skip
         grid.add_row(Text(name, "dim"), Text(value))
-    out.print(Padding(grid, (0, 0, 0, 2)))
+    out.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def listed(known: Iterable[Any], as_json: bool) -> None:
@@ -139,9 +139,9 @@ def listed(known: Iterable[Any], as_json: bool) -> None:
     for one in known:
         if one.section.part != part:
             part = one.section.part
-            out.print(Text(f"\n{part}", "bold"))
-        out.print(Text.assemble("  ", (f"{one.name:<62}", "cyan"), (one.statement, "dim")))
+            out.print(Text(f"\n{part}", "bold"), soft_wrap=True)
+        out.print(Text.assemble("  ", (f"{one.name:<62}", "cyan"), (one.statement, "dim")), soft_wrap=True)
 
 
 def _console(file) -> Console:
-    return Console(file=file, markup=False, emoji=False, highlight=False, soft_wrap=not file.isatty())
+    return Console(file=file, markup=False, emoji=False, highlight=False, width=None if file.isatty() else WIDTH)

@@ -15,7 +15,7 @@ import click
     show_default=True,
     help="A bundled set, a file or a folder, with classes.",
 )
-@click.option("--target", metavar="COLUMN", help="A table's column to predict.")
+@click.option("--target", metavar="COLUMN", help="A table's column to predict; by default its last.")
 @click.option(
     "--seeds", type=click.IntRange(2), default=5, show_default=True, help="Trainings that each number rests on."
 )

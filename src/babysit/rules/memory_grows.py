@@ -15,27 +15,28 @@ from ._words import number, percent
 ITEM = advice("Keep numbers, not tensors", "losses.append(loss.item())  # total += loss.item()")
 
 
-@rule("memory.resident", "loss.graphs", "fact:loops", "step", family="calls")
+@rule("memory.resident", "loss.graphs", "loss.graphs_marked", "fact:loops", "step", family="calls")
 def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int = 100) -> Iterator[Finding]:
     """Memory climbs with every step: losses are kept together with their graphs.
 
     Why it matters: a loss tensor that is kept keeps everything that was computed for it. The run ends when the memory does.
 
-    Usual causes: `total += loss`, `losses.append(loss)` without `.item()`.
+    Usual causes: `total += loss`, `losses.append(loss)` without `.item()`, outputs or hidden states kept without `.detach()`.
 
     Told apart from: the growth of the first steps (caches, allocators), data that is cached as it is read (it stops
     after one pass), a loss that is kept on purpose for one more step.
 
     Args:
-        run: reads `loss.graphs`, loss tensors older than a step that still hold a graph, and `memory.resident`.
-        graphs: number of such tensors that is too many, while it grows.
+        run: reads `loss.graphs`, how many graphs of earlier steps are still held, of `loss.graphs_marked` that were looked
+            at, and `memory.resident`.
+        graphs: number of such graphs that is too many, while it grows.
         growth: share by which memory must have grown after the first fifth of the run.
         least: steps that are needed to judge memory alone.
 
     Examples:
         >>> sick = Run.of({"loss.graphs": [float(step) for step in range(40)]})
         >>> [finding.message for finding in memory_grows(sick)]
-        ['39 losses of earlier steps are kept together with their graphs (expected none): memory grows with every step.']
+        ['The graphs of 39 earlier steps that were looked at are still held (expected none): losses or outputs are kept together with all that they were computed from, and memory grows with every step.']
         >>> list(memory_grows(Run.of({"loss.graphs": [0.0, 1.0] * 20, "memory.resident": [1e9] * 40})))
         []
 
@@ -45,7 +46,7 @@ def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int 
     kept = run.series("loss.graphs")
     if (
         len(kept) >= 3
-        and kept.last >= graphs
+        and kept.last >= max(graphs, 0.5 * run.last("loss.graphs_marked", "", 0.0))
         and bool((np.diff(kept.values[-3:]) >= 0).all())
         and kept.last > kept.values[len(kept) // 2]
     ):
@@ -55,7 +56,8 @@ def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int 
             confidence=0.9,
             step=int(kept.steps[0]),
             source=source(run, "train"),
-            message=f"{int(kept.last)} losses of earlier steps are kept together with their graphs (expected none): memory grows with every step.",
+            message=f"The graphs of {int(kept.last)} earlier steps that were looked at are still held (expected none): losses or outputs "
+            "are kept together with all that they were computed from, and memory grows with every step.",
             evidence=[Evidence("loss.graphs", "", int(kept.steps[-1]), kept.last, "0", float(graphs))],
             remedies=[ITEM],
         )

@@ -14,6 +14,7 @@ from ._remedies import TRAIN_MODE
 
 @rule(
     "mode.train",
+    "mode.model",
     "fact:loops",
     "fact:modules",
     "fact:parameters",
@@ -28,11 +29,12 @@ def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
 
     Usual causes: `model.eval()` for validation, and no `model.train()` after it.
 
-    Told apart from: batch norm frozen on purpose in fine-tuning: then only some modules are in evaluation mode, or
-    their parameters are frozen too (an info).
+    Told apart from: batch norm frozen on purpose in fine-tuning: then the model itself is in training mode and only parts
+    of it were put into evaluation mode by hand, or their parameters are frozen too (an info).
 
     Args:
-        run: reads `mode.train`, the share of mode-dependent modules in training mode during training steps.
+        run: reads `mode.train`, the share of mode-dependent modules in training mode during training steps, and
+            `mode.model`, whether the model itself is.
         least: newest readings that must agree.
 
     Examples:
@@ -53,7 +55,8 @@ def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
         one for one in run.fact("parameters") or [] if one.get("kind") == "norm" and not one.get("requires_grad", True)
     ]
     only_norm = not any("dropout" in str(one.get("kind", "")).lower() for one in modules(run))
-    meant = not before and only_norm and bool(frozen)
+    by_hand = run.last("mode.model", "", 0.0) > 0
+    meant = by_hand or (not before and only_norm and bool(frozen))
     first = int(mode.steps[int(np.flatnonzero(mode.values > 0)[-1]) + 1]) if before else int(mode.steps[0])
     yield found(
         severity="info" if meant else "warning",
@@ -63,7 +66,9 @@ def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
         source=source(run, "train"),
         message="Training runs in evaluation mode"
         + (
-            f" since step {first}, after a validation: model.train() is missing."
+            f" in its parts alone since step {first}: the model itself is in training mode."
+            if by_hand
+            else f" since step {first}, after a validation: model.train() is missing."
             if before
             else " from the start: dropout and batch norm are switched off."
         ),

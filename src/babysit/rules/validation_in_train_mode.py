@@ -15,6 +15,7 @@ from ._words import percent
 
 @rule(
     "mode.val",
+    "batch_val.repeats",
     "norm.moved_in_val",
     "loss.val",
     "accuracy.val",
@@ -31,8 +32,8 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
 
     Usual causes: `model.eval()` forgotten before validation.
 
-    Told apart from: dropout at test time on purpose (only some of the modules are in training mode: an info), and
-    forward passes without a gradient that are no validation (acting, generating, a teacher), which have no loss or score.
+    Told apart from: dropout at test time on purpose (only some of the modules are in training mode, or the same examples
+    are passed again and again to average over what is dropped: an info), and forward passes without a gradient that are no validation (acting, generating, a teacher), which have no loss or score.
 
     Args:
         run: reads `mode.val`, the share of mode-dependent modules in training mode during validation, and `norm.moved_in_val`.
@@ -53,7 +54,8 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
     share, moved = float(np.fmax.reduce(mode.values)), run.last("norm.moved_in_val", "", 0.0) > 0
     if not share > 0:
         return
-    whole = float(np.nanmedian(mode.values)) > 0.5 or moved
+    averaged = not moved and run.last("batch_val.repeats", "0", 0.0) >= 0.5  # each example twice at least
+    whole = moved or (float(np.nanmedian(mode.values)) > 0.5 and not averaged)
     yield found(
         severity="warning" if whole else "info",
         stage="confirmed",
@@ -64,6 +66,8 @@ def validation_in_train_mode(run: Run) -> Iterator[Finding]:
         + (
             "batch norm's running statistics take in the validation data."
             if moved
+            else "the same examples are passed several times, as for an average over what is dropped."
+            if averaged
             else "dropout and batch norm act as in training, and the score is off."
         ),
         evidence=[

@@ -118,8 +118,10 @@ class Validation:
         where = one.where
         if score.values:
             values = torch.stack([value.double().reshape(()) for value, _ in score.values])
-            if score.total:
+            if score.total and one.facts.get("reduction") == "sum":
                 mean = values.mean()
+            elif score.total:  # sums here, means in training: what an example costs
+                mean = values.sum() / sum(count for _, count in score.values)
             else:
                 weights = values.new_tensor([count for _, count in score.values])
                 mean = (values * weights).sum() / weights.sum()

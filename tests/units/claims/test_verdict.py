@@ -47,12 +47,23 @@ def test_a_share_stays_a_share():
     assert high == 1.0
 
 
+def test_a_difference_of_accuracies_is_not_known_better_than_one_example():
+    gain = Criterion("x", low=0.005, points=True)
+    assert gain.judge([0.0, 0.0, 0.0], 1 / 1000)[0] == "does-not-hold"
+    assert gain.judge([0.0, 0.0, 0.0], 1 / 2)[0] == "depends"
+    assert gain.judge([0.02, 0.02, 0.02], 1 / 1000)[::2] == ("holds", (0.019, 0.021))
+
+
 def test_settings_together():
     criteria = {"a": Criterion("x", low=0.0), "b": Criterion("x", low=0.0)}
     both = settings_of(criteria, {"a": [1.0, 1.1], "b": [2.0, 2.1]})
     assert together(both) == ("holds", "")
     split = settings_of(criteria, {"a": [1.0, 1.1], "b": [-2.0, -2.1]})
     assert together(split) == ("depends", "holds: a; does not hold: b")
+    assert together(split, parts=True) == ("does-not-hold", "holds: a; does not hold: b")
+    open_ = settings_of(criteria, {"a": [1.0, 1.1], "b": [-2.0, 2.1]})
+    assert together(open_, parts=True) == together(open_) == ("depends", "holds: a; undecided: b")
+    assert together(open_[1:])[0] == "depends"
     with pytest.raises(ValueError, match="what the criteria name"):
         settings_of(criteria, {"a": [1.0, 2.0]})
 
