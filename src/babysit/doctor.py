@@ -203,7 +203,10 @@ def _explains(cause: Finding, effect: Finding, family: Mapping[str, int], run: R
         -cause.confidence,
     ):
         return False
-    return cause.step <= effect.step + max(20, run.step // 10) and _upstream(cause, effect, run)
+    before = _certain(cause, family) or cause.step <= effect.step + max(
+        20, run.step // 10
+    )  # a fact was so before it was seen
+    return before and _upstream(cause, effect, run)
 
 
 def _certain(one: Finding, family: Mapping[str, int]) -> bool:
