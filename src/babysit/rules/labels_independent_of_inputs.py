@@ -21,7 +21,7 @@ ALIGN = advice(
 
 
 @rule(
-    "loss.val", "update.ratio", "activation.dead", "output.between", "gradient.rms", "lr", *READS, family="labels",
+    "loss.val", "update.ratio", "activation.dead", "output.between", "fact:dependency", "gradient.rms", "lr", *READS, family="labels",
     explains=("loss-barely-changes", "underfitting", "overfitting", "output-ignores-input", "loss-metric-disagree", "too-few-updates"),
 )  # fmt: skip
 def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 150) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
         return
     if not 1e-4 <= float(np.median(ratios)) <= 3e-2 or _dead(run):
         return
-    if run.last("output.between", "", 1.0) < 1e-9:
+    if run.last("output.between", "", 1.0) < 1e-9 or (run.fact("dependency") or {}).get("input") == 0:
         return  # nothing of the input reaches the output: the network is at fault, whatever the labels are
     at_chance = _stays_at_chance(run, now.chance, band)
     by_heart = not at_chance and _never_generalizes(run, now.chance, now.guess) and now.fell > 0.1

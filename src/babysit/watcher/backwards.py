@@ -105,6 +105,8 @@ class Backwards(Forwards):
                 for index, x in forward.inputs:
                     where = forward.root.prefix + index
                     self.guard("batches", self.batches.measure, where, x, self.put)
+                    if index == "0" and forward.root is self.models.main():
+                        self.guard("columns", self.columns.batch, x)
                 forward.inputs = []
         self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
         rest = []
@@ -119,6 +121,9 @@ class Backwards(Forwards):
         one = self.criteria.of(call)
         if one is None:
             return
+        if one.index == 0:
+            self.trials.answer(call.target)
+            self.guard("columns", self.columns.answer, call.target)
         if not one.taken and call.value.numel() == 1:
             where = one.where
             self.transfer.add(call.value.float(), lambda values: self.put(("loss.criterion", where), values[0]))

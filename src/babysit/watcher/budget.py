@@ -93,6 +93,11 @@ class Budget:
         self.step_seconds = sorted(self._seconds)[len(self._seconds) // 2]
         return seconds
 
+    def apart(self, seconds: float) -> None:
+        """So much of what was spent is not what an observed step costs: it does not come back at each."""
+        self._last += seconds
+        self._spent_before += seconds
+
     def stir(self, steps: int = STIR_STEPS) -> None:
         """Something happens: observe the next steps all, while there is credit."""
         self.stirred = max(self.stirred, min(steps, self._credit))

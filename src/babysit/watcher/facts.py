@@ -31,7 +31,7 @@ def modules(models: Models) -> list[dict[str, Any]]:
             "model": site.root.name,
             "after": [one.where for one in site.after],
             "leaf": site.leaf,
-            "batch_axis": _batch_axis(site.facts, site.module() if site.module is not None else None),
+            "batch_axis": batch_axis(site.facts, site.module() if site.module is not None else None),
             "registered": site.registered,
             "functional": site.module is None,
         }
@@ -45,7 +45,8 @@ def _held_before(entry: Parameter, gone: set[str]) -> str | None:
     return old if old is not None and old.partition(".")[0] in gone else None
 
 
-def _batch_axis(facts: dict[str, Any], module: Any) -> int | None:
+def batch_axis(facts: dict[str, Any], module: Any) -> int | None:
+    """The axis that a recurrent or attention layer takes for the batch, as it was built; None where it has none."""
     if facts.get("role") not in ("recurrent", "attention") or module is None:
         return None
     first = getattr(module, "batch_first", None)

@@ -79,6 +79,8 @@ class Forwards(Passes):
             self.structure.clear()
             for one in self.models.called:
                 one.counting = 0
+            if self.trials.due(self.step) and root is self.models.main():
+                self.guard("trials", self.trials.take, inner, args)
         for old in self.forwards[:-HELD_INPUTS]:
             old.inputs = []
         self.forwards.append(forward)

@@ -16,6 +16,7 @@ from ..record.run import Key
 from .batches import Batches
 from .budget import Budget, own_time
 from .by_hand import ByHand, Moves
+from .columns import Columns
 from .criteria import Called, Criteria
 from .guard import Guard
 from .judging import Judge
@@ -27,6 +28,7 @@ from .recording import Recording
 from .source import Sources
 from .structure import Structure
 from .transfer import Transfer
+from .trials import Trials
 from .validation import Validation
 
 UNRESOLVED = 2
@@ -86,6 +88,8 @@ class State:
         self.batches = Batches(self.transfer, probes, self.guard)
         self.validation = Validation(self.batches, self.transfer)
         self.structure = Structure(self.models)
+        self.columns = Columns(self.transfer, recording.set_fact)
+        self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.step = 0
         self.main: Held | None = None
         self.strangers = 0

@@ -172,8 +172,13 @@ class Steps(Backwards):
             modal = [one.modal for one in trained if one.modal[1]]
             if modal:
                 self.put(("mode.train", ""), sum(on for on, _ in modal) / sum(n for _, n in modal))
+            self.guard("trials", self.trials.run, self._time_first())
             late = self._unreached([one for one in forwards if not one.reached])
             self.transfer.send(lambda: self._commit(step, host, forwards, late))
+
+    def _time_first(self) -> bool:
+        """Does a module take axis 1 for the batch?"""
+        return any(facts.batch_axis(one.facts, one.module() if one.module else None) == 1 for one in self.models.called)
 
     def _unheld(self) -> None:
         held = {id(p) for one in self.order.held if (own := one.optimizer()) is not None
