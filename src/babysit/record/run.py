@@ -84,6 +84,46 @@ class _Column:
     def series(self) -> Series:
         return Series(np.array(self.steps, np.int64), np.array(self.values, np.float64))
 
+    def last(self) -> float:
+        return self.values[-1]
+
+    def tail(self, count: int) -> np.ndarray:
+        return np.array(self.values[-count:], np.float64)
+
+
+class _StoredColumn(_Column):
+    """One series of a stored run: what was read stays within the rows as they lie in the file until it is asked for.
+
+    A run of hundreds of series is opened to look at a few of them.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def append(self, step: int, value: float, keep: int | None) -> None:
+        self._settle()
+        super().append(step, value, keep)
+
+    def series(self) -> Series:
+        self._settle()
+        return super().series()
+
+    def last(self) -> float:
+        return float(self.parts[-1][1][-1]) if self.parts else super().last()
+
+    def tail(self, count: int) -> np.ndarray:
+        self._settle()
+        return super().tail(count)
+
+    def _settle(self) -> None:
+        for steps, values in self.parts:
+            self.steps.frombytes(memoryview(np.ascontiguousarray(steps, np.int64)).cast("B"))
+            self.values.frombytes(memoryview(np.ascontiguousarray(values, np.float64)).cast("B"))
+        self.parts = []
+
 
 class Run(Shown):
     """The record of one training: facts that don't change, readings, events, findings.
@@ -158,14 +198,16 @@ class Run(Shown):
             self._changed[key[0]] = self.version
 
     def extend(self, key: Key, steps: np.ndarray, values: np.ndarray) -> None:
-        """Add many values of one reading at once (steps (T,) never go back): how a stored run is read."""
+        """Add many values of one reading at once (steps (T,) never go back): how a stored run is read.
+
+        The arrays are kept until the reading is asked for: they must not be changed.
+        """
         column = self._columns.get(key)
         if column is None:
-            column = self._columns[key] = _Column()
+            column = self._columns[key] = _StoredColumn() if self._keep is None else _Column()
             self._wheres.setdefault(key[0], []).append(key[1])
-        if self._keep is None:
-            column.steps.frombytes(memoryview(np.ascontiguousarray(steps, np.int64)).cast("B"))
-            column.values.frombytes(memoryview(np.ascontiguousarray(values, np.float64)).cast("B"))
+        if isinstance(column, _StoredColumn):
+            column.parts.append((steps, values))
         else:
             for step, value in zip(steps.tolist(), values.tolist(), strict=True):
                 column.append(step, value, self._keep)
@@ -221,7 +263,7 @@ class Run(Shown):
     def last(self, what: str, where: str = "", default: float = math.nan) -> float:
         """The newest value of a reading, `default` when it was never taken."""
         column = self._columns.get((what, where))
-        return column.values[-1] if column else default
+        return column.last() if column else default
 
     def has(self, what: str) -> bool:
         """Was this ever read?"""
@@ -262,4 +304,4 @@ class Run(Shown):
     def tail(self, what: str, where: str, count: int) -> np.ndarray:
         """The newest `count` values of a reading, without the rest of its series."""
         column = self._columns.get((what, where))
-        return np.array(column.values[-count:], np.float64) if column else EMPTY.values
+        return column.tail(count) if column else EMPTY.values

@@ -243,7 +243,7 @@ class Reader:
         for layout in dict.fromkeys(layouts.tolist()):
             keys, at = self._layouts[layout], np.flatnonzero(layouts == layout)
             table = np.frombuffer(b"".join(rows[index][4] for index in at)).reshape(len(at), len(keys))
-            for key, values in zip(keys, np.ascontiguousarray(table.T), strict=True):
+            for key, values in zip(keys, table.T, strict=True):
                 parts.setdefault(key, []).append((at, values))
         for key, found in parts.items():
             at, values = found[0]
@@ -251,7 +251,7 @@ class Reader:
                 at, values = (np.concatenate(one) for one in zip(*found, strict=True))
                 order = np.argsort(at)
                 at, values = at[order], values[order]
-            self.run.extend(key, steps[at], values)
+            self.run.extend(key, steps if len(at) == len(steps) else steps[at], values)
         self.run.step = max(self.run.step, int(steps.max()))
         self.run.seconds = float(rows[-1][2])
         self.run.begun = float(rows[0][2]) if self.run.begun is None else self.run.begun

@@ -10,7 +10,6 @@ import base64
 import functools
 import gzip
 import html
-import importlib.util
 import json
 import os
 import re
@@ -20,8 +19,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ..errors import BabysitError, OutputError
+from ..errors import OutputError
 from ..record import Run
+from .bundle import drawing_code
 from .cards import cards, heading, verdict_card
 from .palette import tones
 from .panel import Panel
@@ -135,21 +135,6 @@ def palette_css() -> str:
     )
 
 
-def plotly_js() -> Path:
-    """The file plotly.min.js of the installed package plotly, found without importing it.
-
-    Raises:
-        BabysitError: plotly isn't installed.
-    """
-    found = importlib.util.find_spec("plotly")
-    folders = [Path(one) for one in (found.submodule_search_locations or ())] if found else []
-    for folder in folders:
-        path = folder / "package_data" / "plotly.min.js"
-        if path.is_file():
-            return path
-    raise BabysitError("a page needs plotly.js, which the package plotly brings: pip install plotly")
-
-
 def write(path: str | Path, text: str) -> Path:
     """Write a file whole or not at all.
 
@@ -188,7 +173,7 @@ def _study_of(run: Run) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _packed_plotly() -> str:
-    return base64.b64encode(gzip.compress(plotly_js().read_bytes(), 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(drawing_code().encode(), 9, mtime=0)).decode()
 
 
 def _static(name: str) -> str:

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from babysit.errors import OutputError
 from babysit.record import Run, Store
-from babysit.views.page import embedded, palette_css, plotly_js, report
+from babysit.views.bundle import plotly_js
+from babysit.views.page import embedded, palette_css, report
 from tests.units.views.make import EVIL, findings, full_run, full_study
 
 

@@ -20,7 +20,8 @@ from starlette.routing import Route
 
 from ...errors import BabysitError
 from ..cards import cards, heading, made_card, section, told, verdict_card
-from ..page import STATIC, palette_css, plotly_js
+from ..bundle import drawing_code, plotly_js
+from ..page import STATIC, palette_css
 from ..panel import Maker, makers
 from ..study import study_heading
 from ..words import clean, count, duration, number, share
@@ -67,6 +68,9 @@ class Dashboard:
         name = request.path_params["name"]
         if name == "palette.css":
             return Response(palette_css(), media_type="text/css", headers={"cache-control": "no-cache"})
+        if name == "plotly.js":
+            code = await anyio.to_thread.run_sync(drawing_code)
+            return Response(code, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
         if name == "plotly.min.js":
             return FileResponse(plotly_js(), media_type="text/javascript", headers={"cache-control": "max-age=86400"})
         if name in ("draw.js", "app.js", "style.css"):

@@ -15,17 +15,21 @@ async function get(path, parameters = {}, signal = undefined) {
   return body;
 }
 
-// plotly.js is large: it comes while the first answers come
-const plotly = new Promise((done, failed) => {
-  const make = document.createElement;
-  const script = document.createElement("script");
-  script.src = "/static/plotly.min.js";
-  // its styles for maps aren't needed, and the page's policy would refuse them
-  document.createElement = function (tag, ...more) { return make.call(this, tag === "style" ? "template" : tag, ...more); };
-  script.onload = () => { document.createElement = make; done(); dispatchEvent(new Event("babysit-redraw")); };
-  script.onerror = () => { document.createElement = make; failed(new Error("plotly.js could not be loaded")); };
-  document.head.append(script);
-});
+// plotly.js comes while the first answers come: the part of it that is needed, the whole where that part doesn't run
+function code(source) {
+  return new Promise((done, failed) => {
+    const make = document.createElement;
+    const script = document.createElement("script");
+    script.src = source;
+    // its styles for maps aren't needed, and the page's policy would refuse them
+    document.createElement = function (tag, ...more) { return make.call(this, tag === "style" ? "template" : tag, ...more); };
+    script.onload = () => { document.createElement = make; done(); };
+    script.onerror = () => { document.createElement = make; failed(new Error("plotly.js could not be loaded")); };
+    document.head.append(script);
+  });
+}
+const plotly = code("/static/plotly.js").then(() => globalThis.Plotly || code("/static/plotly.min.js"))
+  .then(() => dispatchEvent(new Event("babysit-redraw")));
 
 function head(name, facts, back = true) {
   const title = node("div", { class: "title" }, back ? node("nav", {}, node("a", { href: "#/" }, "all runs")) : "",
