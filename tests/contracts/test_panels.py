@@ -95,7 +95,18 @@ def test_survives_facts_of_any_shape(maker):
         pytest.skip("facts belong to runs")
     for value in (None, 1, "text", [], {}, [1, "a"], {"a": [1]}, [[1]], [None]):
         run = Run.of({"loss.train": [1.0]})
-        for fact in ("recipe", "checks", "test", "classes", "worst", "range_test", "modules", "parameters", "machine"):
+        for fact in (
+            "recipe",
+            "checks",
+            "test",
+            "classes",
+            "worst",
+            "range_test",
+            "modules",
+            "parameters",
+            "machine",
+            "cure",
+        ):
             run.set_fact(fact, value)
         run.add_vector(1, "confusion", "", np.ones((3, 3)))
         made = maker(run)

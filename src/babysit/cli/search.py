@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from . import _page
+
 
 @click.command("search")
 @click.argument("source")
@@ -32,6 +34,7 @@ import click
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--report", "report_file", metavar="FILE", help="Write the search as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the study as one JSON object.")
+@_page.option
 def command(source: str, words: tuple[str, ...], **options: Any) -> None:
     """Find good hyperparameters, coarse to fine, many networks at once.
 
@@ -45,11 +48,13 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
     from ..errors import TrainingError
 
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    if options["page"] and not options["out"]:
+        options["out"] = _free_folder()
     arguments = _arguments(source, words, options)
     from ._search_table import Live
 
     try:
-        with Live(err) as live:
+        with _page.page(options["page"], options["out"], kind="study"), Live(err) as live:
             from ..tuner import search
 
             study = search(on_trial=live.trial, on_progress=live.progress, **arguments)
@@ -71,6 +76,14 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
         study.best  # noqa: B018
     except ValueError as error:
         raise TrainingError(str(error)) from None
+
+
+def _free_folder() -> Path:
+    """runs/search-N, N the first number that is free: where the study lies that a page shows."""
+    number = 1
+    while (Path("runs") / f"search-{number}").exists():
+        number += 1
+    return Path("runs") / f"search-{number}"
 
 
 def _arguments(source: str, words: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:

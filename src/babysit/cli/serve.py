@@ -12,15 +12,15 @@ import click
     "--host", default="127.0.0.1", show_default=True, help="Another address than this machine's own asks for a token."
 )
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
-@click.option("--beside", is_flag=True, hidden=True, help="End when the standard input closes.")
-def command(folder: str, port: int, host: str, opens: bool, beside: bool) -> None:
+@click.option("--beside", type=int, hidden=True, help="A socket that listens; end when the standard input closes.")
+def command(folder: str, port: int, host: str, opens: bool, beside: int | None) -> None:
     """Open the live page of a folder of runs. It only reads; it is this machine's alone unless told otherwise."""
     from ..views.dashboard.serving import end_with_parent, serve
     from ._judge import judge
 
-    served = serve(folder, host=host, port=port, judge=judge)
-    if beside:
+    if beside is not None:
         end_with_parent()
+    served = serve(folder, host=host, port=port, judge=judge, listening=beside)
     click.echo(f"{served.url}   (Ctrl-C ends it)")
     if opens:
         import webbrowser

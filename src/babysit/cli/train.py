@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from . import _page
+
 
 @click.command(
     "train",
@@ -26,6 +28,7 @@ import click
 @click.option("--go-on", is_flag=True, help="Train even when a check before learning fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Tell nothing on the way.")
+@_page.option
 def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
     """Raise a network from data by the whole recipe.
 
@@ -38,32 +41,44 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError("either a SOURCE or --resume RUN must be given")
     recipe, given, fields = (None, None, None) if source is None else _recipe(source, words, options)
 
-    from ..trainer import Interrupted, train
+    try:
+        with _page.page(options["page"], resume or options["out"]):
+            found = _train(recipe, given, fields, began, options)
+    except KeyboardInterrupt as stopped:
+        folder = getattr(stopped, "folder", None)
+        if folder is None:
+            raise
+        click.echo(f"\nstopped and saved; go on with: {_again(folder, options)}", err=True)
+        raise click.exceptions.Exit(130) from None
+    if options["as_json"]:
+        import json
+
+        click.echo(json.dumps(found))
+
+
+def _train(
+    recipe: Any, given: set[str] | None, fields: list[str] | None, began: float, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The training's result in plain values."""
+    from ..trainer import train
     from ..trainer.budget import seconds_of
     from ..trainer.words import result
     from ._tell import Teller
 
     seconds = seconds_of(options["time"])
-    try:
-        run = train(
-            recipe,
-            out=options["out"],
-            time=None if seconds is None else max(1.0, seconds - (perf_counter() - began)),
-            search=_search() if options["search"] else None,
-            fields=fields,
-            resume=resume,
-            device=options["device"],
-            go_on=options["go_on"],
-            given=given,
-            show=Teller(quiet=options["quiet"]),
-        )
-    except Interrupted as stopped:
-        click.echo(f"\nstopped and saved; go on with: {_again(stopped.folder, options)}", err=True)
-        raise click.exceptions.Exit(130) from None
-    if options["as_json"]:
-        import json
-
-        click.echo(json.dumps(result(run)))
+    run = train(
+        recipe,
+        out=options["out"],
+        time=None if seconds is None else max(1.0, seconds - (perf_counter() - began)),
+        search=_search() if options["search"] else None,
+        fields=fields,
+        resume=options["resume"],
+        device=options["device"],
+        go_on=options["go_on"],
+        given=given,
+        show=Teller(quiet=options["quiet"]),
+    )
+    return result(run)
 
 
 def _recipe(source: str, words: tuple[str, ...], options: dict[str, Any]) -> tuple[Any, set[str], list[str] | None]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from . import _page
+
 
 @click.command("watch", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("-m", "as_module", is_flag=True, help="SCRIPT is a module's name, as in python -m.")
@@ -30,6 +32,7 @@ import click
 )
 @click.option("--steps", type=click.IntRange(min=1), help="End the training after so many optimizer steps.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs, only the verdict.")
+@_page.option
 @click.argument("script")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -43,6 +46,7 @@ def command(
     sinks: tuple[str, ...],
     steps: int | None,
     quiet: bool,
+    page: bool,
     script: str,
     args: tuple[str, ...],
 ) -> int:
@@ -51,25 +55,28 @@ def command(
     SCRIPT and its ARGS are what would follow `python`. Its own output and exit code are kept; what
     we have to say goes to the standard error.
     """
-    from ..hosts.script import run_script
-    from ..views.terminal.live import LiveBlock
-    from ..watcher import watch
-
     first = os.environ.get("RANK", "0") == "0"  # under torchrun one process speaks for all
     folder = None if no_record or not first else Path(out) if out else free_folder(script)
-    with LiveBlock() as block:
-        watcher = watch(
-            overhead=overhead,
-            steps=steps,
-            out=folder,
-            stop_on=stop_on,
-            sinks=sinks if first else (),
-            show=_Silent(block) if quiet or not first else block,
-        )
-        outcome = run_script(script, args, module=as_module, watcher=watcher)
-        verdict = watcher.verdict
-        if first:
-            block.verdict(verdict, watcher.run)
+    if page and no_record:
+        raise click.UsageError("--page shows the record: leave out --no-record")
+    with _page.page(page and first, folder):
+        from ..hosts.script import run_script
+        from ..views.terminal.live import LiveBlock
+        from ..watcher import watch
+
+        with LiveBlock() as block:
+            watcher = watch(
+                overhead=overhead,
+                steps=steps,
+                out=folder,
+                stop_on=stop_on,
+                sinks=sinks if first else (),
+                show=_Silent(block) if quiet or not first else block,
+            )
+            outcome = run_script(script, args, module=as_module, watcher=watcher)
+            verdict = watcher.verdict
+            if first:
+                block.verdict(verdict, watcher.run)
     if outcome.ended == "stopped":
         click.echo(f"babysit: the training was ended: {outcome.reason}", err=True)
     if folder is not None:

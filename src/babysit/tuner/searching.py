@@ -13,6 +13,7 @@ from ..record import Recipe
 from ..record.study import Trial
 from .driver import Plan, Progress, Search
 from .job import Executor, Serial
+from .kept import Kept
 from .result import Searched
 from .space import Space, usual
 
@@ -109,7 +110,19 @@ def search(
         out=None if out is None else Path(out), storage=storage, name=name, seed=seed,
         on_trial=on_trial, on_progress=on_progress,
     )  # fmt: skip
+    if found.out is not None:
+        kept = Kept(found.study, found.out)
+        found.on_trial, found.on_progress = _both(on_trial, kept), _both(on_progress, kept)
     return found.run()
+
+
+def _both(first: Callable[..., None] | None, second: Callable[..., None]) -> Callable[..., None]:
+    def call(*given: Any) -> None:
+        if first is not None:
+            first(*given)
+        second(*given)
+
+    return call
 
 
 class _Opaque:

@@ -16,7 +16,7 @@ from .evidence import evidence_panel
 from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
-from .verdict import explained, folded, span
+from .verdict import explained, folded, kept_proof, span
 from .words import clean, count, duration, number, plural, share
 
 SECTIONS = ((0, "Learning"), (40, "Inside the network"), (60, "Examples"), (70, "Machinery"), (80, "Setting"))
@@ -135,13 +135,14 @@ def verdict_card(verdict: Any, run: Run | None) -> dict[str, Any]:
 def finding_card(one: Finding, run: Run | None, explains: Sequence[Finding] = ()) -> dict[str, Any]:
     """A finding: what was measured, against what, its figure, what to change, the proof if it was cured."""
     drawn = evidence_panel(run, one) if run is not None else None
+    proven = kept_proof(run, one) if run is not None else []
     return {
         "id": clean(one.id, 80), "severity": one.severity, "stage": one.stage, "sure": share(round(one.confidence, 2)),
         "step": one.step, "where": clean(one.where or "", 120), "source": clean(one.source or "", 200),
         "message": clean(one.message, 2000, lines=True),
         "evidence": [_evidence(each) for each in tuple(one.evidence)[:8]],
         "remedies": [{"title": clean(each.title, 300), "code": clean(each.code or "", 1000, lines=True)} for each in one.remedies],
-        "proof": [clean(each, 400) for each in _proof(one)],
+        "proof": [clean(each, 400) for each in _proof(one) or proven],
         "explains": [{"id": clean(each.id, 80), "message": clean(each.message, 600, lines=True), "severity": each.severity} for each in explains],
         "card": card(drawn) if drawn is not None else None,
     }  # fmt: skip

@@ -245,7 +245,8 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         y |= {"autorange": "reversed", "showgrid": False, "type": "category", "tickfont": {"size": 11, "color": "@dim"}}
         rows = max(len(mark.rows) for mark in marks if isinstance(mark, Heat))
         y["nticks"] = rows + 1 if height / (rows + 2) >= 12 else max(4, height // 40)
-        x |= {"type": "category"} if any(isinstance(mark, Heat) and len(mark.column_names) for mark in marks) else {}
+        named = any(isinstance(mark, Heat) and len(mark.column_names) for mark in marks)
+        x |= {"type": "category", "automargin": True} if named else {}
     if any(isinstance(mark, Bars) for mark in marks):
         y |= {"autorange": "reversed", "showgrid": False, "type": "category", "tickfont": {"color": "@ink"}}
         x |= {"showgrid": False, "showticklabels": False, "zeroline": False, "range": _room(marks)}
@@ -263,7 +264,7 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         ]
     return {
         "height": height,
-        "margin": {"l": 8, "r": 12, "t": 10, "b": 8},
+        "margin": {"l": _room_left(panel), "r": 12, "t": 10, "b": 8 if x["automargin"] else 42 if panel.x.label else 24},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "@dim"},
         "showlegend": False, "hovermode": "closest" if any(isinstance(m, Heat | Dots | Bars) for m in marks) else "x unified",
@@ -274,9 +275,21 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _room_left(panel: Panel) -> int:
+    """Pixels for the labels of the y axis and its title.
+
+    Told here: plotly.js would draw each figure two or three times over to find it out.
+    """
+    rows = [name for mark in panel.marks for name in (*getattr(mark, "rows", ()), *getattr(mark, "names", ()))]
+    if any(isinstance(mark, Spokes) for mark in panel.marks):
+        return 8
+    longest = max((len(text(name, 60)) for name in [*rows, *panel.y.names]), default=5)
+    return int(min(240, 12 + 6.9 * longest)) + (20 if panel.y.label else 0)
+
+
 def _axis(axis: Axis, *, vertical: bool) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "automargin": True, "showgrid": vertical, "gridcolor": "@grid", "zeroline": False, "showline": not vertical,
+        "automargin": not vertical and bool(axis.names), "showgrid": vertical, "gridcolor": "@grid", "zeroline": False, "showline": not vertical,
         "linecolor": "@grid", "ticks": "" if vertical else "outside", "tickcolor": "@grid", "ticklen": 4, "nticks": 6,
         "title": {"text": text(axis.label), "standoff": 6, "font": {"size": 12, "color": "@dim"}},
     }  # fmt: skip

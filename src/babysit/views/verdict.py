@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..record import Finding, Run
+from .facts import items, mapping
 
 
 def folded(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
@@ -44,3 +45,9 @@ def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
 def span(run: Run) -> float:
     """Seconds from the first to the newest reading; 0 where that is unknown."""
     return max(0.0, run.seconds - run.begun) if run.begun is not None else 0.0
+
+
+def kept_proof(run: Run, finding: Finding) -> list[str]:
+    """The proof of its remedy in words, where a cure that was recorded with the run confirmed this cause."""
+    cure = mapping(run, "cure")
+    return [str(one) for one in items(cure.get("proof"))] if cure.get("cause") == finding.id else []

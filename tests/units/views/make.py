@@ -13,6 +13,19 @@ from babysit.record.study import Study, Trial
 EVIL = "</script><img src=x onerror=alert(1)>\x1b[31m[red]<b>&amp;\u202e'\"`${1}"
 
 
+def cured(text: str = "") -> dict:
+    """What a cure leaves in a run's record."""
+    sides = {
+        "before": {"metric": "validation accuracy", "mean": 0.11, "sd": 0.01},
+        "after": {"metric": "validation accuracy", "mean": 0.96, "sd": 0.004},
+    }
+    tried = {"finding": "learning-rate-too-high", "title": f"lower the rate {text}", "edit": {"lr": "*0.1"}, **sides,
+             "seeds": 5, "p": 0.03125, "proven": True, "seconds": 8.1}  # fmt: skip
+    lost = {**tried, "title": "clip the gradient", "after": {**sides["before"], "mean": None}, "seeds": 1, "p": None, "proven": False}  # fmt: skip
+    return {"schema": 1, "status": "cured", "tries": [tried, lost], "diff": None, "cause": "learning-rate-too-high",
+            "proof": [f"lower the rate {text}: 0.11 → 0.96 in 5 of 5 seeds, p = 0.031"]}  # fmt: skip
+
+
 def full_run(steps: int = 400, depth: int = 6, *, sick: bool = False, name: str = "layers.", seed: int = 0) -> Run:
     """A run with a reading of every kind that a panel looks at."""
     rng = np.random.default_rng(seed)
@@ -36,6 +49,7 @@ def full_run(steps: int = 400, depth: int = 6, *, sick: bool = False, name: str 
     rates = np.geomspace(1e-6, 10, 60)
     losses = np.where(rates < 1e-4, 2.3, 2.3 - np.log10(rates / 1e-4) * 0.4)
     run.set_fact("range_test", {"lr": rates.tolist(), "loss": [*losses[:-5], *[None] * 5], "low": 1e-4, "high": 0.5})
+    run.set_fact("cure", cured(name))
     run.set_fact("worst", [{"true": name, "predicted": "3", "loss": 9.1}])
     for step in range(1, steps + 1):
         loss = 2.3 * math.exp(-step / 90) + 0.05 * rng.random()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babysit.views.bundle import cut, drawing_code, plotly_js
 
-HEAD = 'var Plotly=(()=>{var W=(e,t)=>()=>(t||e((t={exports:{}}).exports,t),t.exports),Ea=(e,t)=>()=>(e&&(t=e(e=0)),t);'
+HEAD = "var Plotly=(()=>{var W=(e,t)=>()=>(t||e((t={exports:{}}).exports,t),t.exports),Ea=(e,t)=>()=>(e&&(t=e(e=0)),t);"
 
 
 def bundle(extra: str = "") -> str:

@@ -420,7 +420,7 @@ def test_a_page_that_can_not_come_up_is_a_clear_error(folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OutputError, match="must come up"):
+        with pytest.raises(OutputError, match="must be free"):
             serve_in_background(folder, port=taken.getsockname()[1])
 
 

@@ -3,6 +3,6 @@
 It only reads. Nothing in it knows a training: what a run's file says is shown, and what changed is sent again.
 """
 
-from .serving import Served, serve, serve_in_background
+from .serving import Beside, Served, serve, serve_in_background
 
-__all__ = ["Served", "serve", "serve_in_background"]
+__all__ = ["Beside", "Served", "serve", "serve_in_background"]

@@ -19,8 +19,8 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from ...errors import BabysitError
-from ..cards import cards, heading, made_card, section, told, verdict_card
 from ..bundle import drawing_code, plotly_js
+from ..cards import cards, heading, made_card, section, told, verdict_card
 from ..page import STATIC, palette_css
 from ..panel import Maker, makers
 from ..study import study_heading
@@ -31,6 +31,7 @@ LOOK = 0.25
 """Seconds between two looks at a run's file while somebody watches it."""
 LISTENERS = 32
 """Pages that may listen at once; more are told to ask again later."""
+OWN = ("app.js", "draw.js", "list.js", "run.js", "talk.js", "whole.js", "style.css")
 NAMES = 8
 """Runs that are compared at most."""
 
@@ -73,7 +74,7 @@ class Dashboard:
             return Response(code, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
         if name == "plotly.min.js":
             return FileResponse(plotly_js(), media_type="text/javascript", headers={"cache-control": "max-age=86400"})
-        if name in ("draw.js", "app.js", "style.css"):
+        if name in OWN:
             kind = "text/css" if name.endswith("css") else "text/javascript"
             return FileResponse(STATIC / name, media_type=kind, headers={"cache-control": "no-cache"})
         raise HTTPException(404)
@@ -154,8 +155,8 @@ class Dashboard:
             self.listeners -= 1
 
     def _state(self, name: str | None, told: Any) -> tuple[Any, Any]:
-        if name is None:
-            stamp = self.library.stamp()
+        if name is None or self.library.is_study(name):
+            stamp = self.library.stamp(name)
             return stamp, {"stamp": stamp}
         opened = self.library.run(name)
         version = opened.version

@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def live(self) -> bool:
-        return self.kind == "run" and not self.ended and time.time() - self.changed < LIVE
+        return self.kind != "damaged" and not self.ended and time.time() - self.changed < LIVE
 
 
 class Library:
@@ -122,9 +122,17 @@ class Library:
         """
         return read_study(self.path(name))
 
-    def stamp(self) -> float:
-        """Changes when a run comes, goes, or is written."""
-        return sum(hash((self._name(path), _stamp(path / (FILE if kind == "run" else STUDY)))) % 1_000_003 for path, kind in self._places())  # fmt: skip
+    def is_study(self, name: str) -> bool:
+        """Is what is listed under this name a study?"""
+        kept = self._entries.get(name)
+        if name in self._open:
+            return False
+        return kept[1].kind == "study" if kept is not None else (self.path(name) / STUDY).is_file()
+
+    def stamp(self, name: str | None = None) -> float:
+        """Changes when a run comes, goes, or is written; of one study, when it is."""
+        places = [(self.path(name), "study")] if name is not None else self._places()
+        return sum(hash((self._name(path), _stamp(path / (FILE if kind == "run" else STUDY)))) % 1_000_003 for path, kind in places)  # fmt: skip
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
@@ -240,7 +248,8 @@ def _look(path: Path, name: str, kind: str, changed: float) -> Entry:
 
 def _look_at_study(path: Path, entry: Entry) -> None:
     study = read_study(path)
-    entry.steps, entry.seconds, entry.ended = len(study.trials), study.seconds, True
+    entry.steps, entry.seconds = len(study.trials), study.seconds
+    entry.ended = not any(trial.state == "running" for trial in study.trials)
     scores = [trial.score for trial in study.trials if trial.score == trial.score]
     entry.score = max(scores, default=None)
     entry.findings = [clean(one.id, 60) for one in study.findings]

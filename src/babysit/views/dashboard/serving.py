@@ -30,15 +30,16 @@ class Served:
     """
 
     def __init__(
-        self, folder: str | Path, *, host: str, port: int, token: str | None, judge: Callable[[Run], Any] | None
-    ) -> None:
+        self, folder: str | Path, *, host: str, port: int, token: str | None, judge: Callable[[Run], Any] | None,
+        listening: socket.socket | None = None,
+    ) -> None:  # fmt: skip
         import uvicorn
 
         from .app import Dashboard
 
         if not loopback(host) and token is None:
             token = secrets.token_urlsafe(18)
-        self._socket = _listen(host, port)
+        self._socket = listening or _listen(host, port)
         self.port = self._socket.getsockname()[1]
         self.dashboard = Dashboard(Library(folder, judge))
         names = LOOPBACK if loopback(host) else (*LOOPBACK, *_own_names(host))
@@ -85,7 +86,7 @@ class Served:
 
 def serve(
     folder: str | Path = "runs", *, host: str = "127.0.0.1", port: int = 6006, token: str | None = None,
-    judge: Callable[[Run], Any] | None = None,
+    judge: Callable[[Run], Any] | None = None, listening: int | None = None,
 ) -> Served:  # fmt: skip
     """A page of a folder of runs, not yet served (`run()` or `start()` does).
 
@@ -95,6 +96,7 @@ def serve(
         port: 0 takes any free one.
         token: to be asked for; made up where the host isn't this machine.
         judge: says what is wrong with an ended run whose record holds no findings.
+        listening: the file descriptor of a socket that listens already, on this machine alone.
 
     Raises:
         OutputError: the port is taken, or the address isn't this machine's.
@@ -102,38 +104,55 @@ def serve(
     """
     if Path(folder).is_file():
         raise RecipeError(f"a folder of runs must be served, but {folder} is a file")
-    return Served(folder, host=host, port=port, token=token, judge=judge)
+    ready = None if listening is None else socket.socket(fileno=listening)
+    return Served(folder, host=host, port=port, token=token, judge=judge, listening=ready)
+
+
+class Beside:
+    """A page that is served beside a command, by a process of its own.
+
+    The process has a lower priority, so that the training shares neither its interpreter's lock nor its memory with it
+    and comes first; it ends when this process does, however that ends. The address is there at once: this process
+    opens it and hands it on, and whoever comes before the page is up waits for it.
+
+    Attributes:
+        url: what to open.
+
+    Raises:
+        OutputError: it can't be started.
+    """
+
+    def __init__(self, folder: str | Path, *, port: int = 0) -> None:
+        with _listen("127.0.0.1", port) as listening:
+            self.url = f"http://localhost:{listening.getsockname()[1]}/"
+            # -P: a file of the working folder must not stand in for a module of ours
+            command = [sys.executable, "-P", "-m", "babysit", "serve", str(Path(folder).resolve()), "--beside", str(listening.fileno())]  # fmt: skip
+            try:
+                self._child = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    start_new_session=True, pass_fds=[listening.fileno()],
+                )  # fmt: skip
+            except OSError as error:
+                raise OutputError(f"the page must be startable, but: {error}") from error
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End it."""
+        atexit.unregister(self.close)
+        with contextlib.suppress(OSError, ValueError):
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout=3)
 
 
 def serve_in_background(folder: str | Path, *, port: int = 0) -> str:
-    """Serve a folder beside a training (`--page`), until this process ends; the address to open.
-
-    A process of its own, at a lower priority, so that the training shares neither its interpreter's lock nor its
-    memory with it; it ends when this process does, however that ends.
+    """Serve a folder beside a training, until this process ends; the address to open.
 
     Raises:
-        OutputError: it did not come up.
+        OutputError: it can't be started.
     """
-    command = [sys.executable, "-m", "babysit", "serve", str(Path(folder).resolve()), "--port", str(port), "--beside"]
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-        )
-    except OSError as error:
-        raise OutputError(f"the page must be startable, but: {error}") from error
-    assert child.stdout is not None
-    url = child.stdout.readline().split(" ")[0].strip()
-    if not url.startswith("http"):
-        child.kill()
-        _end(child)
-        raise OutputError(f"the page of {folder} must come up, but it ended at once (is port {port} free?)")
-    atexit.register(_end, child)
-    return url
+    return Beside(folder, port=port).url
 
 
 def end_with_parent() -> None:
@@ -146,17 +165,8 @@ def end_with_parent() -> None:
         os._exit(0)
 
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)
+        os.nice(10)
     threading.Thread(target=wait, name="babysit-parent", daemon=True).start()
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(timeout=3)
 
 
 def _listen(host: str, port: int) -> socket.socket:

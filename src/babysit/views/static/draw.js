@@ -57,6 +57,16 @@ export function rememberTheme() {
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false };
 
 const waiting = new Set();
+const cards = new Set();
+
+addEventListener("babysit-redraw", () => {
+  for (const one of cards) { one.stale = true; one.drawSoon(); }
+});
+
+// cards that have left the page are let go, with what plotly.js keeps of them
+export function forget(within) {
+  for (const one of cards) if (within.contains(one.element)) one.gone();
+}
 const near = typeof IntersectionObserver === "undefined" ? null : new IntersectionObserver((seen) => {
   for (const one of seen) one.target.card?.visible(one.isIntersecting);
 }, { rootMargin: "200px" });
@@ -73,8 +83,14 @@ export class Card {
     this.stale = true;
     this.build();
     if (near) near.observe(this.element); else queueMicrotask(() => this.visible(true));
-    addEventListener("babysit-redraw", () => { this.stale = true; this.drawSoon(); });
-    if (this.plot) new ResizeObserver(() => { this.stale = true; this.drawSoon(); }).observe(this.plot);
+    cards.add(this);
+    this.width = 0; // that it was drawn at
+    this.sized = new ResizeObserver(() => {
+      if (Math.floor(this.plot?.clientWidth || 0) === this.width) return;
+      this.stale = true;
+      this.drawSoon();
+    });
+    if (this.plot) this.sized.observe(this.plot);
   }
 
   build() {
@@ -120,6 +136,10 @@ export class Card {
     this.note.hidden = !data.note;
     this.body.replaceChildren(...this.inside());
     if (this.plot) this.plot.setAttribute("aria-label", data.spoken);
+    if (this.select && this.select.length !== data.choices.length) {
+      this.select.replaceChildren(...data.choices.map((one) => node("option", { value: one }, one)));
+      this.select.value = data.choice;
+    }
   }
 
   *inside() {
@@ -155,10 +175,17 @@ export class Card {
     if (this.onZoom) this.onZoom(this, range); else this.drawSoon();
   }
 
+  gone() {
+    cards.delete(this);
+    near?.unobserve(this.element);
+    this.sized.disconnect();
+    if (this.plot && globalThis.Plotly) Plotly.purge(this.plot);
+    this.plot = null;
+  }
+
   visible(shown) {
     this.shown = shown;
     if (shown) this.drawSoon();
-    this.onVisible?.(shown);
   }
 
   isLog() { return this.log === null ? this.data.log : this.log; }
@@ -170,7 +197,7 @@ export class Card {
   }
 
   draw() {
-    if (!this.shown || !this.plot.isConnected || !globalThis.Plotly) return; // plotly.js may still be on its way
+    if (!this.shown || !this.plot?.isConnected || !globalThis.Plotly) return; // plotly.js may still be on its way
     this.stale = false;
     const { data, layout } = coloured(this.data.figure);
     const log = this.isLog();
@@ -178,7 +205,7 @@ export class Card {
     if (log !== this.data.log) rescale(layout, log);
     const width = Math.floor(this.plot.clientWidth);
     if (!width) return;
-    layout.width = width;
+    layout.width = this.width = width;
     layout.autosize = false;
     if (width < 420) narrow(layout);
     if (this.zoom) Object.assign(layout.xaxis, { range: this.zoom, autorange: false });
