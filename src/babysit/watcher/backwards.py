@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .addends import addends
 from .by_hand import ByHand
 from .criteria import Called
 from .forwards import Forwards
@@ -32,7 +33,8 @@ class Backwards(Forwards):
             return
         call.source = self.sources.here(3)
         pending = Pending(
-            Called(call.name, call.output.detach(), call.target, call.options, call.value.detach(), call.source)
+            Called(call.name, call.output.detach(), call.target, call.options, call.value.detach(), call.source),
+            call.value.grad_fn,
         )
 
         def arrived(gradient: Tensor) -> None:
@@ -51,10 +53,22 @@ class Backwards(Forwards):
             self._look_for_hands()
         if loss is not None:
             self._loss(loss)
+        if self.deep and loss is not None:
+            self.guard("addends", self._addends, loss)
         if self.deep:
             self.loops.setdefault("train", self.sources.here(2))
             with torch.no_grad():
                 self.guard("order", self.order.before_backward, True)
+
+    def _addends(self, loss: Tensor) -> None:
+        """Was something without a gradient added to the criterion? Then it is the loss less the criterion."""
+        nodes, constant = addends(loss)
+        own = next((one for one in self.pending if len(nodes) == 1 and one.node is nodes[0]), None)
+        if constant and own is not None and loss.numel() == 1 and own.call.value.numel() == 1:
+            rest = loss.detach().float() - own.call.value.float()
+            self.transfer.add(rest, lambda values: self.put(("loss.constant", ""), values[0]))
+        for one in self.pending:
+            one.node = None
 
     def after_backward(self) -> None:
         """backward has run."""

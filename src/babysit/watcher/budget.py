@@ -21,6 +21,8 @@ GROWTH = 1.06
 """From there, while little is spent, the distance grows by this factor at most."""
 GRACE = 0.25
 """Seconds that may be spent so: a script of a few hundred steps is over before a share of it pays for a diagnosis."""
+LATER = 1.35
+"""However much was spent, the next look is at most this factor further on: what ails a run may show late."""
 OFTEN = 250
 """Observed steps for each factor e in steps, at most."""
 STIR_STEPS = 6
@@ -122,6 +124,7 @@ class Budget:
         distance = max(self._steps_until_paid(), step // OFTEN)
         if self.spent < GRACE:
             distance = min(distance, round(step * (GROWTH - 1)))
+        distance = min(distance, round(step * (LATER - 1)))
         self._due = step + distance - 1
         self.wake = min(self._due, step + LONGEST)
         return distance <= 1

@@ -28,6 +28,7 @@ def modules(models: Models) -> list[dict[str, Any]]:
             "shape_in": site.shape_in,
             "shape_out": site.shape_out,
             "calls": site.calls if site.order >= 0 else 0,
+            "last": site.last,
             "model": site.root.name,
             "after": [one.where for one in site.after],
             "leaf": site.leaf,
@@ -83,8 +84,9 @@ def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
 
 
 def starts(models: Models) -> tuple[list[Parameter], torch.Tensor | None]:
-    """(parameters whose start isn't known yet, their (mean, std, min, max) as one tensor)."""
-    new = [(e, v) for e, v in models.trainable() if e.start is None and v.is_floating_point() and v.numel()][:512]
+    """(parameters whose start isn't known yet, frozen ones too, their (mean, std, min, max) as one tensor)."""
+    known = [(one, one.value()) for one in models.parameters.values() if one.start is None]
+    new = [(e, v) for e, v in known if v is not None and v.is_floating_point() and v.numel()][:512]
     rows, entries = [], []
     for entry, value in new:
         flat = value.detach().reshape(-1)

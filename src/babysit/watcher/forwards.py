@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..record.run import Key
 from .batches import inputs_of
+from .kept import marked
 from .layers import plain_tensor
 from .models import Site, has_parameters, unwrapped
 from .passes import Passes
@@ -73,6 +74,7 @@ class Forwards(Passes):
         open_ones = sum(one.measured and not one.reached for one in self.forwards)
         done = any(one.measured and one.reached and one.root is root for one in self.forwards)
         forward = Forward(root, inner, inputs, modes(inner), None)
+        forward.training = inner.training
         forward.measured = self.deep and not done and open_ones < UNRESOLVED
         if forward.measured:
             self.layers.taken.clear()
@@ -117,6 +119,7 @@ class Forwards(Passes):
                 if forward.measured:
                     for one in self.models.called:
                         one.calls = one.counting or one.calls
+                        one.last = self.step + 1 if one.counting else one.last
 
     def _into(self, forward: Forward) -> Callable[[Key, float], None]:
         return forward.own.__setitem__
@@ -124,6 +127,8 @@ class Forwards(Passes):
     def _mark_reached(self, forward: Forward, output: Any) -> None:
         for x in _tensors(output):
             if x.requires_grad:
+                if forward.measured and forward.mark is None:
+                    forward.mark = marked(x)
 
                 def arrived(gradient: Tensor) -> None:
                     forward.reached = True

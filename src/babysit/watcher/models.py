@@ -43,6 +43,7 @@ class Site:
     order: int = -1  # in the order of first call; -1 when never called
     calls: int = 0  # in one forward
     counting: int = 0
+    last: int = 0  # the newest observed step at which it was called
     shape_in: list[int] | None = None
     shape_out: list[int] | None = None
     after: list[Site] = field(default_factory=list)

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from .judging import Stop
 from .state import _HUGE, FACTS_AT
 from .steps import Steps
+from .validation import modes
 
 
 class Observer(Steps):
@@ -30,6 +31,7 @@ class Observer(Steps):
             self.unmatched = 0
             if self.validation.running:
                 self.timed(self.end_of_validation)
+                self.timed(self._modes_now)
             self.listen_closely(False)
         if self.hand is not None:
             self.hand_over()
@@ -45,6 +47,18 @@ class Observer(Steps):
                 self.timed(self._blame, loss)
         else:
             self.timed(self._loss, loss)
+
+    def _modes_now(self) -> None:
+        """After a validation pass, in a quiet stretch: is the model that is trained in training mode again?"""
+        root = self.models.main()
+        module = root.module() if root is not None else None
+        if module is None:
+            return
+        on, all_of = modes(module)
+        if all_of:
+            self.flush_losses(self.step + 1)
+            own = {("mode.train", ""): on / all_of, ("mode.model", ""): float(module.training)}
+            self.recording.append(self.step + 1, own, self.budget.elapsed)
 
     def quiet_step(self, optimizer: Optimizer) -> None:
         """An optimizer has stepped."""

@@ -20,6 +20,8 @@ from .columns import Columns
 from .criteria import Called, Criteria
 from .guard import Guard
 from .judging import Judge
+from .kept import Held as Mark
+from .kept import Kept
 from .layers import Layers
 from .models import Models, Root, Site
 from .order import Held, Order
@@ -49,6 +51,8 @@ class Forward:
     own: dict[Key, float] = field(default_factory=dict)
     measured: bool = False
     reached: bool = False
+    training: bool = True  # the model itself, whatever its parts
+    mark: Mark | None = None
     output: Tensor | None = None  # until it is known whether a criterion of PyTorch's got it
 
 
@@ -57,6 +61,7 @@ class Pending:
     """One criterion computed with gradients on; trained on once a backward has reached it."""
 
     call: Called
+    node: Any = None  # of the autograd graph, that made its value
     reached: bool = False
 
 
@@ -90,6 +95,7 @@ class State:
         self.structure = Structure(self.models)
         self.columns = Columns(self.transfer, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
+        self.kept = Kept()
         self.step = 0
         self.main: Held | None = None
         self.strangers = 0

@@ -34,6 +34,8 @@ class Seen:
         self._labels: Tensor | None = None  # counts of labels, all seen so far
         self._block: Tensor | None = None  # (3, K): targets, predictions, rights of the newest block
         self._in_block = 0
+        self._recalls: Tensor | None = None  # (K,) newest recall of each class, NaN where unknown
+        self._confusion: Tensor | None = None
         self._moments = [0.0, 0.0, 0.0]  # count, mean, sum of squares about it
         self._extremes = (math.inf, -math.inf)
         self._binary = True
@@ -135,9 +137,14 @@ class Seen:
         if self._in_block < NEWEST:
             return
         target, guessed, hit = self._block
-        recall = torch.where(target >= LEAST, hit / target.clamp_min(1), torch.full_like(hit, torch.inf)).amin()
-        both = torch.stack([recall, _entropy(guessed)])
-        self._block, self._in_block = None, 0
+        enough = target >= LEAST
+        nan = torch.full_like(hit, torch.nan)
+        old = self._recalls if self._recalls is not None and self._recalls.shape == hit.shape else nan
+        self._recalls = torch.where(enough, hit / target.clamp_min(1), old)
+        both = torch.stack([least_recall(self._recalls), _entropy(guessed)])
+        # a rare class is counted on until there are enough of it
+        self._block = torch.stack([target * ~enough, torch.zeros_like(hit), hit * ~enough])
+        self._in_block = 0
 
         def receive(values: list[float]) -> None:
             if math.isfinite(values[0]):
@@ -169,9 +176,17 @@ class Seen:
         count = target.numel()
         if kind == "regression":
             self._whole_numbers(y0, where, transfer, put)
+        if kind == "binary" and output.shape == target.shape and self._binary:
+            self._yes_or_no(output, y0, where, transfer, put)
         transfer.add(values, lambda numbers: self._number_readings(numbers, count, kind, where, put))
         if kind == "regression" and self._distinct is not None:
             transfer.add(y0.reshape(-1)[:256], lambda numbers: self._count_distinct(numbers, where, put))
+
+    def _yes_or_no(self, output: Tensor, y: Tensor, where: str, transfer: Transfer, put: Put) -> None:
+        """Recalls of a single yes or no are those of two classes."""
+        labels, guesses = two_classes(self.name, output, y)
+        empty = torch.zeros(2, dtype=torch.float64, device=labels.device)
+        self._blocks(labels, guesses, torch.ones_like(labels, dtype=torch.bool), empty, where, transfer, put)
 
     def _count_distinct(self, numbers: list[float], where: str, put: Put) -> None:
         """Distinct targets so far, up to a thousand."""
@@ -296,6 +311,18 @@ def class_rows(output: Tensor, target: Tensor, options: dict[str, Any]) -> tuple
     return torch.where(keep, labels, torch.zeros_like(labels)), guesses, keep
 
 
+def two_classes(name: str, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """(labels, guesses) as 0 and 1, each (rows,), of a criterion about yes or no."""
+    border = 0.5 if name == "binary_cross_entropy" else 0.0
+    middle = 0.0 if name == "soft_margin_loss" else 0.5
+    return (target > middle).reshape(-1).long(), (output > border).reshape(-1).long()
+
+
+def least_recall(recalls: Tensor) -> Tensor:
+    """Smallest of the recalls that are known; infinity where none is."""
+    return torch.where(recalls.isnan(), torch.full_like(recalls, torch.inf), recalls).amin()
+
+
 def score_rows(name: str, output: Tensor, target: Tensor, options: dict[str, Any]) -> Tensor | None:
     """Sums from which a score over many batches follows, (2,) or (4,): see `total_score`.
 
@@ -309,13 +336,15 @@ def score_rows(name: str, output: Tensor, target: Tensor, options: dict[str, Any
         labels, guesses, keep = rows
         return torch.stack([keep.sum(), ((labels == guesses) & keep).sum()]).double()
     if kind in ("binary", "multilabel") and output.shape == target.shape:
-        border = 0.5 if name == "binary_cross_entropy" else 0.0
-        middle = 0.0 if name == "soft_margin_loss" else 0.5
-        right = ((output > border) == (target > middle)).sum()
+        labels, guesses = two_classes(name, output, target)
+        right = (labels == guesses).sum()
         return torch.stack([torch.full_like(right, output.numel()), right]).double()
     if kind == "regression" and output.numel() == target.numel():
         y = target.reshape(-1).double()
-        error = (output.reshape(-1).double() - y).square().sum()
+        guess = output.reshape(-1).double()
+        if name == "poisson_nll_loss" and options.get("log_input", True):
+            guess = guess.exp()
+        error = (guess - y).square().sum()
         return torch.stack([torch.full_like(error, y.numel()), error, y.sum(), y.square().sum()])
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..record.run import Key
+from . import confusion
 from .batches import Batches, Moments, features
 from .criteria import Called, Criterion
 from .layers import is_plain, sampled
@@ -28,6 +30,7 @@ class _Score:
 
     values: list[tuple[Tensor, int]] = field(default_factory=list)
     rows: list[Tensor] = field(default_factory=list)
+    table: Tensor | None = None  # (K, K) labels against answers
     total: bool = False  # values are sums over the batch
 
 
@@ -49,6 +52,7 @@ class Validation:
     hashed: int = 0
     counters: list[tuple[nn.Module, Tensor]] = field(default_factory=list)
     where: str = "0"
+    newest: int = 0  # examples in the newest forward
 
     def begin(self, source: str | None) -> None:
         """A pass begins."""
@@ -65,7 +69,8 @@ class Validation:
         self.forwards += 1
         self.grad = self.grad or grad
         if inputs and inputs[0][1].ndim:
-            self.examples += len(inputs[0][1])
+            self.newest = len(inputs[0][1])
+            self.examples += self.newest
         if self.forwards <= LOOKED_AT:
             self.modal.append(modes(module) if modal is None else modal)
             if self.forwards == 1 and modal is None:
@@ -98,6 +103,11 @@ class Validation:
             rows = score_rows(call.name, call.output.detach(), call.target.detach(), call.options)
             if rows is not None:
                 score.rows.append(rows)
+            if len(call.output) == self.newest:  # an answer for each example
+                table = confusion.counts(call.name, call.output.detach(), call.target.detach(), call.options)
+                if table is not None:
+                    same = score.table is not None and score.table.shape == table.shape
+                    score.table = score.table + table if same else table  # type: ignore[operator]
 
     def end(self, put: Put) -> None:
         """The pass is over: its readings."""
@@ -135,6 +145,8 @@ class Validation:
                     put((f"{name}.val", where), value)
 
             self.transfer.add(torch.stack(score.rows).sum(0), receive)
+        if score.table is not None:
+            self.transfer.add(confusion.readings(score.table), lambda numbers: _put_known(numbers, where, put))
 
     def _inputs(self, put: Put) -> None:
         own, train = self.moments, self.batches.trained.get(self.where)
@@ -163,8 +175,15 @@ class Validation:
         self.transfer.add(values, receive)
 
     def _overlap(self, numbers: list[float], put: Put) -> None:
+        put(("batch_val.repeats", self.where), 1 - len(set(numbers)) / len(numbers))
         if self.batches.remembered:
             put(("batch_val.overlap", self.where), self.batches.known(numbers) / len(numbers))
+
+
+def _put_known(numbers: list[float], where: str, put: Put) -> None:
+    for what, value in zip(confusion.READINGS, numbers, strict=True):
+        if math.isfinite(value):
+            put((what, where), value)
 
 
 def modes(module: nn.Module) -> tuple[int, int]:
