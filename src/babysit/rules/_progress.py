@@ -131,6 +131,8 @@ def _progress(run: Run) -> Progress:
     chance = _finite_last(run, "loss.chance")
     if criterion(run).get("reduction") == "sum" and (run.fact("task") or {}).get("kind") != "classes":
         chance = math.nan  # it is that of one number
+    if criterion(run).get("reduction") == "none" and not run.has("loss.criterion"):
+        chance = math.nan  # what was made of the single losses is not known
     if criterion(run).get("weighted"):
         # the cost of a guess is that of unweighted labels, and a score below the majority's is what weights are for
         chance = chance if (run.fact("task") or {}).get("kind") == "classes" else math.nan
@@ -239,12 +241,25 @@ def _comparable(run: Run) -> bool:
     models = {module.get("model") for module in run.fact("modules") or [] if module.get("calls", 1)}
     if len(optimizers) > 1 or len(models - {None}) > 1:
         return False
+    if optimizers and run.fact("criteria") == [] and _of_both_signs(judged(run).values):
+        return False  # a surrogate (a policy gradient's): its value says nothing, its gradient everything
     if (run.fact("task") or {}).get("kind") in ("classes", "binary", "multilabel", "sequence"):
         return True
     sd = run.series("target.std").values
     sd = sd[np.isfinite(sd)]
     # targets that grow as training goes on are made by the training itself (bootstrapped values)
     return not (len(sd) >= 6 and np.median(sd[-3:]) > 2 * max(np.median(sd[:3]), 1e-12))
+
+
+def _of_both_signs(values: np.ndarray) -> bool:
+    """Does it lie well above 0 again and again, and well below?"""
+    part = values[np.isfinite(values)]
+    if len(part) < 10:
+        return False
+    late = part[len(part) // 2 :]
+    return bool(np.mean(part < 0) > 0.1 and np.mean(part > 0) > 0.1) or (
+        part[0] < 0 and float(np.median(late)) > part[0]
+    )
 
 
 def grade(run: Run, severity: str, *, least: int = 10) -> str:

@@ -9,12 +9,21 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._remedies import CLIP, FLOAT32, LOWER_LR
+from ._remedies import CLIP, FLOAT32, LOWER_LR, advice
 from ._words import number, percent
+
+ONE_SCALER = advice(
+    "Make the scaler once, before the loop, and call update() after each step", "scaler = torch.amp.GradScaler()"
+)
 
 
 @rule(
-    "update.skipped", "amp.scale", family="forward", explains=(*NOT_LEARNING, "weights-unchanged", "updates-too-small")
+    "update.skipped",
+    "amp.scale",
+    "update.zero",
+    "step",
+    family="forward",
+    explains=(*NOT_LEARNING, "weights-unchanged", "updates-too-small"),
 )
 def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Iterator[Finding]:
     """Mixed precision's scaler keeps skipping steps: gradients overflow float16.
@@ -22,9 +31,11 @@ def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Itera
     Why it matters: a step whose gradients hold infinities is skipped and the scale halved. When it goes on, the scale sinks
     below 1 and small gradients are lost too.
 
-    Usual causes: values beyond 65504 in float16, clipping before unscaling, a learning rate too high.
+    Usual causes: values beyond 65504 in float16, clipping before unscaling, a learning rate too high; a scaler that is made
+    anew at each step, or never updated, and so never finds its scale.
 
-    Told apart from: the few skipped steps at the start, by which the scaler finds its scale; no scaler at all (silent).
+    Told apart from: the few skipped steps at the start, by which the scaler finds its scale: it halves at each of them, so
+    that steps which are skipped at one and the same scale are no search; no scaler at all (silent).
 
     Args:
         run: reads `amp.scale`, and `update.skipped` (1 for a step that changed nothing).
@@ -44,6 +55,16 @@ def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Itera
     scale = run.series("amp.scale")
     if not len(scale):
         return
+    stuck = _stuck(run)
+    if stuck:
+        yield found(
+            severity="error", stage="confirmed", confidence=0.95, step=stuck,
+            message=f"Mixed precision skips every step: none of the newest {stuck} that were looked at changed a weight, and the loss "
+            f"scale stays at {number(scale.last)} though a scaler halves it at each. Is the scaler made anew at each step, or never updated?",
+            evidence=[Evidence("amp.scale", "", int(scale.steps[-1]), scale.last, "halved at each skipped step")],
+            remedies=[ONE_SCALER, FLOAT32],
+        )  # fmt: skip
+        return
     late = [series.values[series.steps > after] for _, series in run.each("update.skipped")]
     late = [values for values in late if len(values) >= 20]
     skipped = max((float(np.mean(values)) for values in late), default=0.0)
@@ -59,3 +80,22 @@ def amp_skips_steps(run: Run, *, share: float = 0.05, after: int = 200) -> Itera
         evidence=[Evidence("amp.scale", "", int(scale.steps[-1]), scale.last, "> 1", 1.0)],
         remedies=[FLOAT32, CLIP, LOWER_LR],
     )
+
+
+def _stuck(run: Run, least: int = 8) -> int:
+    """How many of the newest observed steps were all skipped at one and the same scale; 0 below `least`."""
+    scale = run.series("amp.scale")
+    for _, skipped in run.each("update.skipped"):
+        if len(skipped) < least or skipped.steps[-1] < 0.5 * run.step:
+            continue
+        began = int(skipped.steps[-least])
+        same = scale.since(began).values
+        moved = [series.since(began) for _, series in run.each("update.zero")]
+        if (
+            (skipped.values[-least:] > 0).all()
+            and len(same) >= least - 1
+            and (same == same[-1]).all()
+            and not any(map(len, moved))
+        ):
+            return least
+    return 0

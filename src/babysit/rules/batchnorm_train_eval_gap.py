@@ -9,10 +9,10 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import modules, recent
+from ._network import criterion, kind_of_loss, modules, recent
 from ._progress import READS, judged
 from ._remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM
-from ._words import listed, number
+from ._words import listed, number, percent
 
 
 @rule(
@@ -70,16 +70,18 @@ def batchnorm_train_eval_gap(
     if not bad:
         return
     times, points = _harm(run)
+    still, of = _still_the_start(run)
     harms = times > worse or points > 0.1
     where = max(bad, key=lambda name: gaps.get(name, 0.0))
     yield found(
         severity="warning" if harms else "info",
-        stage="suspect",
-        confidence=0.75 if harms else 0.1,
+        stage="confirmed" if harms and still else "suspect",
+        confidence=0.9 if harms and still else 0.75 if harms else 0.1,
         where=where,
         message=f"The running statistics of {listed(bad)} are not those of the batches: the means differ by {number(gaps.get(where, math.nan))} standard deviations "
         f"(expected below {off:g})" + (f", the variances by a factor {number(ratios[where])}" if where in ratios else "")
-        + (f". Evaluation suffers: the validation loss is {number(times)} times the training loss." if harms else "."),
+        + (f". After {of} updates {percent(still)} of them is still what they began with, mean 0 and variance 1: the momentum is too small" if still else "")
+        + (f". Evaluation suffers: the validation loss is {number(times)} times the training loss." if harms and times > worse else f". Evaluation suffers: its score is {percent(points)} behind that of training." if harms else "."),
         evidence=[Evidence("norm.mean_gap", where, value=gaps.get(where), expected=f"< {off:g}", limit=off)],
         remedies=[NORM_MOMENTUM, LARGER_BATCH, GROUP_NORM],
         extra={"norms": len([one for one in modules(run) if "norm" in str(one.get("kind", "")).lower()])},
@@ -92,4 +94,26 @@ def _harm(run: Run) -> tuple[float, float]:
     train = train[np.isfinite(train)]
     times = float(np.median(val) / max(float(np.median(train)), 1e-12)) if len(val) and len(train) else 0.0
     mine, other = run.series("accuracy.train").tail(3), run.series("accuracy.val").tail(3)
-    return times, float(np.median(mine) - np.median(other)) if len(mine) and len(other) else 0.0
+    best = float(np.median(mine)) if len(mine) else 0.0
+    if len(train) and kind_of_loss(run) == "crossentropy" and criterion(run).get("reduction") == "mean":
+        # an example answered wrongly costs at least ln 2: so much is right at the least
+        best = max(best, 1 - float(np.median(train)) / math.log(2))
+    return times, best - float(np.median(other)) if len(other) else 0.0
+
+
+def _still_the_start(run: Run) -> tuple[float, int]:
+    """(share of the running statistics that is still what they began with, updates), where that is most of it; else (0, 0).
+
+    Running statistics are r <- (1 - momentum)·r + momentum·batch: after n updates (1 - momentum)^n of the start is left.
+    """
+    most, of = 0.0, 0
+    for one in modules(run):
+        updates = run.series("norm.updates", one.get("name", ""))
+        momentum = one.get("momentum")
+        if not one.get("running") or not isinstance(momentum, int | float) or len(updates) < 2:
+            continue
+        made = int(updates.last + (run.step - updates.steps[-1] if updates.last > updates.values[-2] else 0))
+        left = (1 - momentum) ** made
+        if made >= 10 and left > max(0.5, most):
+            most, of = left, made
+    return most, of

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._network import last_module, modules
-from ._progress import READS, grade, progress
+from ._progress import READS, grade, judged, progress
 from ._remedies import NO_DROPOUT, advice
 from ._words import listed, percent
 
@@ -17,6 +19,7 @@ MOVE = advice("Take dropout off the scores", "# dropout between hidden layers, n
 @rule(
     *READS,
     "accuracy.val",
+    "loss.val",
     family="regularization",
     explains=(
         "underfitting",
@@ -34,10 +37,11 @@ def dropout_too_strong(run: Run, *, limit: float = 0.7) -> Iterator[Finding]:
 
     Usual causes: the probability to keep taken for the probability to drop, dropout after the head.
 
-    Told apart from: the usual half, and input dropout in autoencoders; a run that learns well all the same (an info).
+    Told apart from: the usual half, and input dropout in autoencoders; a run that learns well all the same (an info), unless
+    nine units of ten are dropped, or the network that is trained is far worse than the whole one is in validation.
 
     Args:
-        run: reads the fact `modules` (each dropout's `p`) and whether the run learns.
+        run: reads the fact `modules` (each dropout's `p`), whether the run learns, and both losses.
         limit: probability to drop above which it is too strong.
 
     Examples:
@@ -69,11 +73,14 @@ def dropout_too_strong(run: Run, *, limit: float = 0.7) -> Iterator[Finding]:
         if strong
         else f"{where} drops the network's own output"
     )
+    crippled = (
+        bool(strong) and (max(one["p"] for one in strong) >= 0.9 or _worse_in_training(run)) and now.readings >= 10
+    )
     low = now.skill < 0.5 if now.skill == now.skill else not now.learning
     yield found(
-        severity=grade(run, "warning") if low or behind else "info",
+        severity="warning" if crippled else grade(run, "warning") if low or behind else "info",
         stage="suspect",
-        confidence=0.1 if now.winning else 0.7 if low else 0.4,
+        confidence=0.65 if crippled else 0.1 if now.winning else 0.7 if low else 0.4,
         where=where,
         message=f"Dropout is {'too strong' if strong else 'in the wrong place'}: {text}.",
         evidence=[
@@ -87,3 +94,10 @@ def dropout_too_strong(run: Run, *, limit: float = 0.7) -> Iterator[Finding]:
         ],
         remedies=[NO_DROPOUT] if strong else [MOVE, NO_DROPOUT],
     )
+
+
+def _worse_in_training(run: Run, times: float = 1.5) -> bool:
+    """Is the loss with units dropped far above that of the whole network, on unseen examples at that?"""
+    val, train = run.series("loss.val").tail(3), judged(run).tail(30)
+    train = train[np.isfinite(train)]
+    return bool(len(val) and len(train)) and float(np.median(train)) > times * float(np.median(val)) > 0

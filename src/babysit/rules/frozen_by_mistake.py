@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._network import modules, parameters
+from ._draws import never_trained
+from ._network import modules, optimizers, parameters
 from ._progress import READS, progress
 from ._remedies import UNFREEZE
 from ._words import listed, percent
 
 
-@rule("fact:parameters", *READS, family="coverage", explains=NOT_LEARNING)
+@rule("fact:parameters", "update.ratio", *READS, family="coverage", explains=NOT_LEARNING)
 def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iterator[Finding]:
     """Parameters are frozen (`requires_grad=False`) and the run does not learn.
 
@@ -22,11 +23,13 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
 
     Usual causes: a freeze that caught too much, `requires_grad_(False)` or `set_grad_enabled(False)` left from elsewhere.
 
-    Told apart from: fine-tuning with a frozen backbone, which learns: an info at most. Buffers kept as parameters and small
-    parts are left out.
+    Told apart from: fine-tuning with a frozen backbone, whose weights were trained (they are not as PyTorch draws them, or
+    an optimizer has moved them before): an info at most where the run learns. Buffers kept as parameters, copies that
+    follow another part of the network, and small parts are left out.
 
     Args:
-        run: reads `requires_grad` of every parameter, and whether the run learns.
+        run: reads `requires_grad` and the start of every parameter, whether it ever moved (`update.ratio`), and whether
+            the run learns.
         share: share of all values that must be frozen to matter.
         least: loss readings after which a run that does not learn is held against it.
 
@@ -47,7 +50,7 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
     known = [
         one
         for one in parameters(run)
-        if one.get("kind", "weight") == "weight"
+        if one.get("kind", "weight") in ("weight", "embedding")
         and (not called or one.get("module") is None or one.get("module") in called)
     ]
     frozen = [one for one in known if one.get("requires_grad") is False]
@@ -57,15 +60,40 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         return
     now = progress(run)
     bad = now.readings >= least and not now.learning
+    fresh = (
+        now.readings >= 10
+        and never_trained(frozen)
+        and not any(_moved(run, one) or _follows(one, known) for one in frozen)
+    )
     yield found(
-        severity="warning" if bad else "info",
+        severity="warning" if bad or fresh else "info",
         stage="suspect",
-        confidence=0.5 if bad else 0.05,
+        confidence=0.75 if fresh else 0.5 if bad else 0.05,
         where=frozen[0]["name"],
         message=f"{percent(part)} of the network's values are frozen ({listed([one['name'] for one in frozen])})"
-        + (", and the run does not learn. Was that meant?" if bad else "."),
+        + (" though they are as PyTorch draws them: never trained" if fresh else "")
+        + (", and the run does not learn. Was that meant?" if bad else ". Was that meant?" if fresh else "."),
         evidence=[Evidence("fact:parameters", frozen[0]["name"], value=part, expected="0, unless pretrained")],
         remedies=[UNFREEZE],
+    )
+
+
+def _moved(run: Run, one: dict) -> bool:
+    """Was it trained before it was frozen?"""
+    gone = one.get("optimizer") is not None and not any(
+        str(other.get("index")) == str(one["optimizer"]).partition(".")[0] for other in optimizers(run)
+    )
+    return gone or run.has("update.ratio", one["name"])
+
+
+def _follows(one: dict, known: list[dict]) -> bool:
+    """Has a trainable part of the network a weight of the same name and shape (a target network, a moving average)?"""
+    inner = str(one["name"]).partition(".")[2]
+    return bool(inner) and any(
+        other.get("requires_grad", True)
+        and other.get("shape") == one.get("shape")
+        and str(other["name"]).partition(".")[2] == inner
+        for other in known
     )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
-from ._network import first_is, recent
+from ._network import first_is, modules, recent
 from ._progress import READS, grade, progress
 from ._remedies import BATCH_NORM, STANDARDIZE
 from ._words import number, percent
 
 
 @rule(
-    "batch.mean", "batch.std", "batch.constant_features", *READS,
+    "batch.mean", "batch.std", "batch.constant_features", "activation.between", *READS,
     family="init", explains=(*NOT_LEARNING, *NO_SIGNAL, "init-scale"),
 )  # fmt: skip
 def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Iterator[Finding]:
@@ -30,7 +32,8 @@ def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Itera
     scaled, features in units much too large, a constant tensor fed by mistake.
 
     Told apart from: a learning rate too low and an initialization too small, where the inputs are of
-    size 1; a network that begins with a normalization layer or an embedding (silent).
+    size 1; a network that begins with a normalization layer or an embedding (silent); a run that learns well all the same
+    (an info), unless at the start hardly anything of what the first layer gave told the examples apart.
 
     Args:
         run: reads `batch.mean`, `batch.std` and `batch.constant_features` of each input.
@@ -65,12 +68,22 @@ def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Itera
                 remedies=[STANDARDIZE],
             )
         elif 0 < rms < size or (0 < sd < flat * abs(mean)):
+            drowns = progress(run).readings >= 10 and where in ("", "0") and _drowns(run)
             yield found(
-                severity=grade(run, "warning"),
+                severity="warning" if drowns else grade(run, "warning"),
                 stage="suspect",
-                confidence=0.15 if progress(run).winning else 0.85,
+                confidence=0.6 if drowns and progress(run).winning else 0.15 if progress(run).winning else 0.85,
                 message=f"Input {where or 0} is squashed: mean {number(mean)}, standard deviation {number(sd)} (expected "
                 "about 0 and 1). What depends on the input drowns in the first layer's biases. Was it scaled twice?",
                 evidence=[Evidence("batch.std", where, value=sd, expected="about 1", limit=size)],
                 remedies=[STANDARDIZE, BATCH_NORM],
             )
+
+
+def _drowns(run: Run, share: float = 0.05) -> bool:
+    """At the start, was nearly all of what the first layer gave the same for every example?"""
+    for one in modules(run):
+        series = run.series("activation.between", one.get("name", ""))
+        if one.get("parameters") and len(series) and series.steps[0] <= 3:
+            return float(np.median(series.values[:3])) < share
+    return False

@@ -63,12 +63,15 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
         return
     if run.last("output.between", "", 1.0) < 1e-9 or (run.fact("dependency") or {}).get("input") == 0:
         return  # nothing of the input reaches the output: the network is at fault, whatever the labels are
-    at_chance = _stays_at_chance(run, now.chance, band)
-    by_heart = not at_chance and _never_generalizes(run, now.chance, now.guess) and now.fell > 0.1
+    never = _never_generalizes(run, now.chance, now.guess)
+    # where validation says the same, the training loss needn't be quite as near
+    near = 3 * band if never and len(run.series("loss.val")) >= 3 else band
+    at_chance = _stays_at_chance(run, now.chance, near)
+    by_heart = not at_chance and never and now.fell > 0.1
     if not (at_chance or by_heart):
         return
     if at_chance:
-        text = f"the loss has stayed within {percent(band)} of {number(now.chance)}, what a constant guess costs, for the newest half of the run"
+        text = f"the loss has stayed within {percent(near)} of {number(now.chance)}, what a constant guess costs, for the newest half of the run"
     else:
         text = "the training loss falls, but validation was never better than a constant guess: the labels are learned by heart"
     yield found(
@@ -91,7 +94,7 @@ def _stays_at_chance(run: Run, chance: float, band: float) -> bool:
     half = half[np.isfinite(half)]
     level = float(np.median(half))
     error = spread(half) / math.sqrt(max(1, len(half)))
-    return abs(level - chance) < max(band * chance, 3 * error) and abs(level - chance) < 0.05 * chance
+    return abs(level - chance) < max(band * chance, 3 * error) and abs(level - chance) < max(band, 0.05) * chance
 
 
 def _never_generalizes(run: Run, chance: float, guess: float) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import EVERYTHING
+from ._draws import never_trained
 from ._network import modules, optimizers, parameters, source
 from ._progress import progress
 from ._remedies import ALL_PARAMETERS, MODULE_LIST
@@ -33,7 +33,7 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     Usual causes: the optimizer was built before the model was complete or from another model, layers kept in a plain
     Python list, a layer replaced after the optimizer was built.
 
-    Told apart from: freezing on purpose (`requires_grad=False`), modules that are never called, target networks (no
+    Told apart from: freezing on purpose (`requires_grad=False`), modules that are not called, or no longer, target networks (no
     gradient), and training only a head on purpose, where the optimizer holds whole modules that go on to learn (an info).
 
     Args:
@@ -58,7 +58,8 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     if len(run.series("loss.train")) < least or not optimizers(run):
         return
     known = parameters(run)
-    used = {one.get("name") for one in modules(run)}
+    newest = max((one.get("last") or 0 for one in modules(run)), default=0)
+    used = {one.get("name") for one in modules(run) if (one.get("last") or newest) >= 0.7 * newest}
     missing = [
         one for one in known
         if one.get("requires_grad", True) and not one.get("optimizer") and not one.get("tied_to")
@@ -70,7 +71,7 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     unregistered = [one for one in missing if one.get("registered") is False]
     names = [one["name"] for one in missing]
     sure = bool(unregistered or foreign or run.events_of("reinit")) or not _whole_modules(known, missing)
-    fresh = not sure and _never_trained(missing)
+    fresh = not sure and never_trained(missing)
     all_of_it = len(missing) == sum(1 for one in known if one.get("requires_grad", True))
     winning = progress(run).winning
     why = (
@@ -91,20 +92,6 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
         remedies=[MODULE_LIST, ALL_PARAMETERS] if unregistered else [ALL_PARAMETERS],
         extra={"share": percent(len(missing) / len(known))},
     )
-
-
-def _never_trained(missing: list[Any]) -> bool:
-    """Are the missing weights still as PyTorch draws them, with variance 1/(3·fan_in), so that freezing them saves nothing?"""
-    told = []
-    for one in missing:
-        sd, shape = (one.get("start") or {}).get("std"), one.get("shape", ())
-        if one.get("kind") != "weight" or len(shape) < 2 or math.prod(shape) < 256 or not sd:
-            continue
-        near = max(0.03, 2.5 / math.sqrt(math.prod(shape)))  # the error of a standard deviation of so many numbers
-        # a recurrent layer draws by its number of units, and stacks three or four gates
-        counts = (math.prod(shape[1:]), shape[0], shape[0] / 3, shape[0] / 4)
-        told.append(any(abs(sd * math.sqrt(3 * count) - 1) < near for count in counts))
-    return bool(told) and all(told)
 
 
 def _gets_gradient(run: Run, name: str) -> bool:

@@ -10,11 +10,16 @@ from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._network import last_module
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, LOWER_LR
+from ._remedies import BATCH_NORM, LOWER_LR, advice
 from ._words import number
 
+REPEL = advice(
+    "Give the loss a term that pushes different examples apart (negatives with a margin, variance, stop-gradient)",
+    "loss = relu(d(anchor, positive) - d(anchor, negative) + margin).mean()",
+)
 
-@rule("activation.rank", *READS, family="symptom", explains=("output-ignores-input",))
+
+@rule("activation.rank", "activation.between", *READS, family="symptom", explains=("output-ignores-input",))
 def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[Finding]:
     """The representation collapses: a layer uses a few directions where it used many.
 
@@ -22,11 +27,15 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
 
     Usual causes: a learning rate too high, dying units, weight decay too strong, a loss that is content with a constant.
 
+    Where the loss compares outputs with one another (pairs, triplets, two views of an example) and is content with a
+    constant, all examples end up in one point: the loss is then almost 0, and the outputs are worth nothing.
+
     Told apart from: a task of low dimension (low from the start: compared with its own start), the collapse onto
     classes at the end of a good training (runs that learn are left alone).
 
     Args:
-        run: reads `activation.rank`, the effective rank over the largest possible.
+        run: reads `activation.rank`, the effective rank over the largest possible, and `activation.between`, the share of
+            the last layer's variance that lies between examples.
         limit: part of its rank at the start below which a layer has collapsed.
         least: readings that are needed.
 
@@ -41,6 +50,9 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
         Roy & Vetterli 2007, The effective rank; thresholds as in torchmortem.
     """
     last = last_module(run).get("name")
+    if (point := _one_point(run, last or "")) is not None:
+        yield point
+        return
     worst, kept = "", limit
     for where, series in run.each("activation.rank"):
         if where == last or len(series) < least or not series.first > 0:
@@ -71,4 +83,28 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
             )
         ],
         remedies=[LOWER_LR, BATCH_NORM],
+    )
+
+
+def _one_point(run: Run, last: str, *, left: float = 0.05, fell: float = 0.9) -> Finding | None:
+    """The loss has nearly vanished while the outputs of all examples became one and the same.
+
+    With targets of their own that can't be: a constant output costs what a constant guess costs.
+    """
+    between, now = run.series("activation.between", last), progress(run)
+    if len(between) < 6 or between.steps[0] > 3 or now.readings < 20 or not now.fell > fell or not now.first > 0:
+        return None
+    start, end = float(np.median(between.values[:3])), float(np.median(between.tail(2)))
+    if not start > 0 or not end < left * min(start, 1.0):
+        return None
+    return found(
+        severity="warning",
+        stage="suspect",
+        confidence=0.8,
+        step=int(between.steps[int(np.argmax(between.values < left * start))]),
+        where=last,
+        message=f"All examples end up in one point: {number(end)} of the output's variance lies between examples ({number(start)} at the start), and the "
+        f"loss, {number(now.first)} at first, is {number(now.last)}: it is content with a constant output.",
+        evidence=[Evidence("activation.between", last, int(between.steps[-1]), end, f"about {number(start)} or more")],
+        remedies=[REPEL],
     )

@@ -14,27 +14,36 @@ from ._remedies import advice
 from ._words import number, percent
 
 REVIEW = advice("Look at the examples whose loss is largest, and correct or drop the mislabelled ones")
+DROP = advice(
+    "Leave unlabelled examples out", "labelled = labels >= 0; images, labels = images[labelled], labels[labelled]"
+)
+VOTE = advice("Have examples labelled several times and take the majority, or weigh annotators by how often they agree")
 REMAP = advice("Count the classes from 0 without gaps", "labels = torch.unique(labels, return_inverse=True)[1]")
 
 
 @rule(
-    "target.min", "target.max", "target.classes_seen", "loss.example_outliers", "batch.size", *READS,
-    family="labels", explains=("initial-loss-off", "underfitting"),
+    "target.min", "target.max", "target.classes_seen", "target.commonest", "target.excess", "target.rest_structure",
+    "errors.val", "errors.structure", "recall.min", "loss.example_outliers", "batch.size", *READS,
+    family="labels", explains=("initial-loss-off", "underfitting", "minority-class-ignored", "output-bias-off", "overfitting"),
 )  # fmt: skip
 def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
     """Labels look wrong: ids that can't be, classes that never occur, or a few examples that are never learned.
 
     Why it matters: a wrong label is learned like a right one, by heart. A class map that is off by one
-    wastes an output and shifts every answer.
+    wastes an output and shifts every answer. Labels that were missing and filled in with one class teach that anything
+    may be that class.
 
-    Usual causes: class ids that start at 1, a class missing from the training part, mislabelled examples.
+    Usual causes: class ids that start at 1, a class missing from the training part, mislabelled examples, a mark for "not
+    labelled" (-1, NaN, empty) that was turned into class 0, careless annotators.
 
-    Told apart from: hard examples, whose loss is spread out (this stays an info), and ids that the loss
-    ignores on purpose (`ignore_index`).
+    Told apart from: hard examples, whose loss is spread out (this stays an info) and which are taken for classes that look
+    like theirs, where a label drawn at random falls on any class alike; a class that is common by nature, beside which
+    the others are not equally frequent to the accuracy of their counts; ids that the loss ignores on purpose (`ignore_index`).
 
     Args:
-        run: reads the smallest and largest class id seen, the number of classes seen and of outputs, and
-            the share of examples whose loss is more than four standard deviations above the batch's mean.
+        run: reads the smallest and largest class id seen, the number of classes seen and of outputs, how often
+            each occurs, whether the errors of validation have a structure, and the share of examples whose loss is more
+            than four standard deviations above the batch's mean.
         outliers: share of such examples that is worth a look, when it lasts.
 
     Examples:
@@ -72,6 +81,8 @@ def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
             + (": do the ids start at 1, or is one output too many?" if edge else "."),
             evidence=[Evidence("target.classes_seen", "", value=seen, expected=str(classes))], remedies=[REMAP],
         )  # fmt: skip
+    yield from _filled_in(run, classes)
+    yield from _errors_without_structure(run)
     share = run.series("loss.example_outliers").values
     now = progress(run)
     if (
@@ -91,3 +102,44 @@ def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
 
 def _examples(run: Run) -> float:
     return run.last("batch.size", "0", 0.0) * run.step
+
+
+def _filled_in(run: Run, classes: int, *, times: float = 4.0, alike: float = 3.0, least: int = 5) -> Iterator[Finding]:
+    """One class, the first or the last, is many times as common as the others, which are all equally common."""
+    excess, rest, which = run.last("target.excess"), run.last("target.rest_structure"), run.last("target.commonest")
+    now = progress(run)
+    if (
+        classes <= least
+        or not excess > times
+        or not rest < alike
+        or which not in (0, classes - 1)
+        or _examples(run) < 30 * classes
+    ):
+        return
+    # where it is learned all the same the class is what it says
+    if now.readings < 50 or not now.last > 0.3 * now.chance:
+        return
+    yield found(
+        severity="warning", stage="suspect", confidence=0.6,
+        message=f"Class {int(which)} is {number(excess)} times as common as each of the other {classes - 1}, which are equally common among themselves, and "
+        f"the loss stays at {number(now.last)} (chance {number(now.chance)}): were missing labels filled in with {int(which)}?",
+        evidence=[Evidence("target.excess", "", value=excess, expected="about 1"), Evidence("target.rest_structure", "", value=rest, expected=f"> {alike:g} by nature")],
+        remedies=[DROP, REVIEW],
+    )  # fmt: skip
+
+
+def _errors_without_structure(
+    run: Run, *, errors: float = 0.2, alike: float = 3.0, least: int = 3
+) -> Iterator[Finding]:
+    """Validation's wrong answers fall on all classes alike, though the network knows the classes apart."""
+    structure, wrong, now = run.series("errors.structure"), run.last("errors.val"), progress(run)
+    late = structure.values[len(structure) // 3 :]
+    if len(late) < least or not wrong > errors or not float(np.median(late)) < alike or not now.unseen > 0.15:
+        return
+    yield found(
+        severity="warning", stage="suspect", confidence=0.55,
+        message=f"{percent(wrong)} of the validation labels are answered wrongly, and the wrong ones fall on all other classes alike ({number(float(np.median(late)))} standard deviations "
+        "from chance; classes that look alike would be taken for one another): many labels seem to be drawn at random.",
+        evidence=[Evidence("errors.structure", "", int(structure.steps[-1]), float(np.median(late)), "> 10 where classes look alike", alike)],
+        remedies=[VOTE, REVIEW],
+    )  # fmt: skip

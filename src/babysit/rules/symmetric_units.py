@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import BAD_START, NO_SIGNAL, NOT_LEARNING
-from ._network import parameter, weights
+from ._network import parameter, parameters, weights
 from ._progress import READS
 from ._remedies import INIT_HE, INIT_XAVIER
 from ._words import listed, percent
@@ -16,6 +16,8 @@ from ._words import listed, percent
 @rule(
     "weight.clones",
     "weight.norm",
+    "gradient.norm",
+    "gradient.total",
     "fact:parameters",
     *READS,
     family="init",
@@ -36,7 +38,9 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
     Why it matters: units with equal weights give equal outputs and get equal gradients: they remain equal for ever, and a
     layer of a hundred units does the work of one. With all weights zero not even that is learned.
 
-    Usual causes: weights initialized to zero, or to a constant.
+    The same holds of two factors that are multiplied and both start at zero: the gradient of each is the other.
+
+    Usual causes: weights or embeddings initialized to zero, or to a constant.
 
     Told apart from: a single layer that starts at zero on purpose (the last one, or the last of a residual branch, an
     adapter), whose units part with the first steps; tied weights.
@@ -61,7 +65,8 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
     """
     ordered = [one["name"] for one in weights(run)]
     last = ordered[-1] if len(ordered) > 1 else None
-    copies, exact, share = [], True, 0.0
+    copies, exact, share = _dead_factors(run, least), True, 0.0
+    factors = bool(copies)
     for where in dict.fromkeys([*run.places("weight.clones"), *(name for name in ordered if run.has("weight.norm"))]):
         facts = parameter(run, where)
         clones, norm = run.series("weight.clones", where), run.series("weight.norm", where)
@@ -76,6 +81,8 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
             or facts.get("requires_grad") is False
         ):
             continue
+        if where in copies:
+            continue
         if not zero and not constant and clones.first <= limit:
             continue  # they began apart: what draws them together is another disease
         copies.append(where)
@@ -89,12 +96,33 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
         confidence=0.95 if exact else 0.6,
         step=0,
         where=parameter(run, copies[0]).get("module") or copies[0],
-        message=f"The units of {listed(copies)} are copies of one another ({percent(share)} of the pairs, expected about 0)"
+        message=f"{listed(copies)} started at 0 and can't leave it: their gradients are exactly 0, each being a multiple of what is 0."
+        if factors
+        else f"The units of {listed(copies)} are copies of one another ({percent(share)} of the pairs, expected about 0)"
         + (
             ": the weights started constant, so all units get the same gradient and never part."
             if exact
             else " since the start."
         ),
-        evidence=[Evidence("weight.clones", copies[0], run.step, share, "about 0", limit)],
+        evidence=[
+            Evidence("weight.norm", copies[0], run.step, 0.0, "> 0")
+            if factors
+            else Evidence("weight.clones", copies[0], run.step, share, "about 0", limit)
+        ],
         remedies=[INIT_HE, INIT_XAVIER],
     )
+
+
+def _dead_factors(run: Run, least: int) -> list[str]:
+    """Embeddings that are 0 and stay 0, with gradients that are 0 too though others are not."""
+    dead = []
+    for one in parameters(run):
+        norm, gradient = run.series("weight.norm", one["name"]), run.series("gradient.norm", one["name"])
+        if one.get("kind") == "embedding" and len(norm) >= least and len(gradient) >= least:
+            if (
+                not norm.values[-least:].any()
+                and not gradient.values[-least:].any()
+                and run.last("gradient.total", "", 1.0) > 0
+            ):
+                dead.append(one["name"])
+    return dead

@@ -22,6 +22,7 @@ SPLIT = advice(
 @rule(
     "batch_val.overlap",
     "batch.seen_before",
+    "batch.distinct",
     "batch.size",
     "batch.std",
     "loss.val",
@@ -43,7 +44,7 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
     slices, near copies of one recording on both sides.
 
     Told apart from: an evaluation of the training set itself (all of it, on purpose: an info), data whose
-    examples repeat by nature (few distinct inputs: they repeat within training as well), a batch that is only looked at
+    examples repeat by nature (few distinct inputs: no feature tells them apart, and they repeat within training as well), a batch that is only looked at
     (reconstructed, sampled from) and judged by no criterion, an easy task.
 
     Args:
@@ -89,8 +90,10 @@ def validation_leak(run: Run, *, limit: float = 0.01) -> Iterator[Finding]:
 def _repeats_by_nature(run: Run) -> float:
     """How often examples come back before a pass over the data can be over, where few distinct ones are possible.
 
-    Rows of many continuous numbers do not repeat by nature: there a repeat is a copy.
+    Rows of many numbers, or with a number that hardly any two examples share, do not repeat by nature: there a repeat is a copy.
     """
+    if max(recent(run, "batch.distinct").values(), default=0.0) >= 0.9:
+        return 0.0
     length = epoch_length(run) or 8
     if run.has("batch.std") and _numbers_in_an_example(run) >= 16:
         return 0.0

@@ -63,6 +63,7 @@ class Backwards(Forwards):
     def _addends(self, loss: Tensor) -> None:
         """Was something without a gradient added to the criterion? Then it is the loss less the criterion."""
         nodes, constant = addends(loss)
+        self.put(("loss.addends", ""), float(len(nodes)))
         own = next((one for one in self.pending if len(nodes) == 1 and one.node is nodes[0]), None)
         if constant and own is not None and loss.numel() == 1 and own.call.value.numel() == 1:
             rest = loss.detach().float() - own.call.value.float()

@@ -103,6 +103,7 @@ class Seen:
         high = torch.where(present, ids, torch.full_like(ids, -torch.inf)).amax()
         chance = self._class_chance(options, classes)
         values = [entropy, own, seen, mean, sd, low, high, chance * _scale(options, keep.sum().double())]
+        values += [*_excess(self._labels)]
         transfer.add(torch.stack(values), lambda numbers: _put_all(_CLASS_READINGS, numbers, where, put))
         if classes <= MOST_CLASSES:
             self._blocks(labels, guesses, keep, counts, where, transfer, put)
@@ -256,13 +257,27 @@ class Seen:
 YES_NO_NATS = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
 _CLASS_READINGS = (
     "target.entropy", "target.batch_entropy", "target.classes_seen", "target.mean", "target.std", "target.min",
-    "target.max", "loss.chance",
+    "target.max", "loss.chance", "target.commonest", "target.excess", "target.rest_structure",
 )  # fmt: skip
 
 
 def _put_all(names: tuple[str, ...], numbers: list[float], where: str, put: Put) -> None:
     for what, value in zip(names, numbers, strict=True):
         put((what, where), value)
+
+
+def _excess(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(id of the commonest class, its count over the median of the other classes seen, how far from equal those are).
+
+    The last is Pearson's X² against equal counts less its degrees of freedom, in standard deviations sqrt(2 dof).
+    """
+    most, which = counts.max(0)
+    rest = torch.where(counts > 0, counts, torch.nan).index_fill(0, which, torch.nan)
+    others = (~rest.isnan()).sum().double()
+    mean = rest.nansum() / others
+    squares = ((rest - mean).square() / mean).nansum()
+    freedom = (others - 1).clamp_min(1)
+    return which.double(), most / rest.nanmedian(), (squares - freedom) / (2 * freedom).sqrt()
 
 
 def _entropy(counts: Tensor) -> Tensor:
