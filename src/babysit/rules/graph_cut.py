@@ -9,15 +9,20 @@ from ..record import Evidence, Finding, Run
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import modules, order, parameters, source
-from ._remedies import UNDETACH
+from ._remedies import UNDETACH, advice
 from ._words import listed
 
+REPARAMETERIZE = advice(
+    "Draw the noise, and compute with it", "z = mean + std * torch.randn_like(std)  # or distribution.rsample()"
+)
 HOW = {
     "detach": ".detach() or .data",
     "no_grad": "torch.no_grad()",
     "numpy": "a step through numpy",
     "argmax": "argmax or a comparison",
     "unknown": "something",
+    "sample": "a draw from a distribution",
+    **dict.fromkeys(("round", "sign", "floor", "ceil", "trunc"), "rounding"),
 }
 
 
@@ -27,14 +32,17 @@ HOW = {
     "fact:modules",
     "gradient.missing",
     family="coverage",
-    explains=(*NOT_LEARNING, *NO_SIGNAL, "dead-relu", "parameters-not-optimized"),
+    explains=(*NOT_LEARNING, *NO_SIGNAL, "dead-relu", "parameters-not-optimized", "loss-term-dominates"),
 )
 def graph_cut(run: Run) -> Iterator[Finding]:
     """The gradient's path is cut: layers that run never get a gradient.
 
     Why it matters: what lies before the cut never learns. It stays as it was initialized, and the rest has to make do.
 
-    Usual causes: `.detach()`, `.data`, `.item()`, numpy or `torch.no_grad()` between layers; a tensor made anew from values;
+    Where a layer gets what was drawn at random from a distribution that earlier layers set, those may learn from other terms of
+    the loss, but never from what became of the draw.
+
+    Usual causes: `torch.normal(mean, std)` or `.sample()` where `.rsample()` was meant, `.detach()`, `.data`, `.item()`, numpy or `torch.no_grad()` between layers; a tensor made anew from values;
     argmax in the middle.
 
     Told apart from: modules that are never called; cuts on purpose (target networks, moving averages, a frozen
@@ -57,6 +65,9 @@ def graph_cut(run: Run) -> Iterator[Finding]:
     """
     for cut in run.fact("graph_cuts") or []:
         after = cut.get("after") or ""
+        if cut.get("flat"):
+            yield _drawn(cut)
+            continue
         held = _held(run, after)
         if held is False:
             continue
@@ -72,6 +83,20 @@ def graph_cut(run: Run) -> Iterator[Finding]:
             evidence=[Evidence("gradient.norm", held[0] if held else None, value=None, expected="> 0")],
             remedies=[UNDETACH],
         )
+
+
+def _drawn(cut: Any) -> Finding:
+    return found(
+        severity="error",
+        stage="confirmed",
+        confidence=0.9,
+        where=cut.get("before") or None,
+        source=cut.get("source"),
+        message=f"What {cut.get('before')} gets was made of what {cut.get('after')} gave by {HOW.get(cut.get('why') or '', 'something')}, through which the gradient is 0: the "
+        "layers before it learn nothing from what comes behind.",
+        evidence=[Evidence("fact:graph_cuts", cut.get("before"), value=None, expected="a gradient")],
+        remedies=[REPARAMETERIZE if cut.get("why") == "sample" else UNDETACH],
+    )
 
 
 def _held(run: Run, after: str) -> list[str] | bool | None:

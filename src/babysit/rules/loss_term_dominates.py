@@ -93,7 +93,7 @@ def _drowned(run: Run, *, part: float = 0.02, learned: float = 0.5, least: int =
     Their weights are solved from the losses: total = sum of weight times criterion, at every step alike.
     """
     total = run.series("loss.train")
-    places = [where for where in run.places("loss.criterion") if run.has("loss.chance", where)]
+    places = [where for where in run.places("loss.criterion") if len(run.series("loss.chance", where))]
     if len(places) < 2 or len(total) < least:
         return
     columns = [run.series("loss.criterion", where) for where in places]

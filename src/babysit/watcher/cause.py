@@ -13,6 +13,24 @@ _SIGNS = (
     ("numpy", re.compile(r"\.numpy\(|\.tolist\(|\.item\(|np\.\w+\(")),
     ("argmax", re.compile(r"argmax\(|\.round\(|\.sign\(|\.long\(\)|\.int\(\)|\.topk\(|torch\.tensor\(|as_tensor\(")),
 )
+_DRAW = re.compile(r"torch\.normal\(|\.sample\(|\bmultinomial\(|\bbernoulli\(")
+
+
+def sampling_in(modules: list[Any]) -> str | None:
+    """ "file:line" where a class draws from a distribution, and nowhere learns from the draw's probability; or None."""
+    for module in modules:
+        try:
+            lines, first = inspect.getsourcelines(type(module))
+            file = inspect.getsourcefile(type(module)) or ""
+        except (OSError, TypeError):
+            continue
+        code = [line.partition("#")[0] for line in lines]
+        if "site-packages" in file or any("log_prob" in line for line in code):
+            continue
+        for offset, line in enumerate(code):
+            if _DRAW.search(line):
+                return f"{file}:{first + offset}"
+    return None
 
 
 def cut_in(modules: list[Any]) -> tuple[str, str | None]:

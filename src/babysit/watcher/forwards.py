@@ -79,6 +79,7 @@ class Forwards(Passes):
         if forward.measured:
             self.layers.taken.clear()
             self.structure.clear()
+            self.structure.inputs = [x for _, x in inputs]
             for one in self.models.called:
                 one.counting = 0
             if self.trials.due(self.step) and root is self.models.main():

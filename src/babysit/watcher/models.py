@@ -47,6 +47,8 @@ class Site:
     shape_in: list[int] | None = None
     shape_out: list[int] | None = None
     after: list[Site] = field(default_factory=list)
+    loose: bool = False  # its input was made inside the model, and leads back to nothing
+    blocked: tuple[str, list[Site]] | None = None  # by which operation, and from whom only a gradient of 0 comes back
 
     @property
     def where(self) -> str:

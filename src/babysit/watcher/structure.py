@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .cause import cut_in
+from .cause import cut_in, sampling_in
 from .models import Models, Site
 
 STRAIGHT = (
@@ -18,6 +18,9 @@ STRAIGHT = (
     "ToCopy", "Slice", "Select", "ReshapeAlias", "AsStrided", "Identity", "NativeDropout", "Swapaxes", "Movedim",
 )  # fmt: skip
 """Operations that only move, copy or drop values: what goes through them is still an affine function."""
+NO_SLOPE = ("Normal", "Bernoulli", "Poisson", "Binomial", "Round", "Sign", "Floor", "Ceil", "Trunc")
+"""Operations that have a node in the graph and a gradient of 0 all the same."""
+DRAWS = ("sample", "normal", "bernoulli", "poisson", "binomial")
 DEEP = 400
 _PASSIVE = ("dropout",)
 _PASSIVE_KINDS = ("Identity", "Flatten", "Unflatten")
@@ -29,17 +32,25 @@ class Structure:
     def __init__(self, models: Models) -> None:
         self.models = models
         self._made: dict[Any, Site] = {}
+        self.inputs: list[Tensor] = []  # of the model, in this forward
         self._straight: dict[int, tuple[Site, Site]] = {}
 
     def clear(self) -> None:
         """A forward is over: nothing of its graph is kept."""
         self._made.clear()
+        self.inputs = []
 
     def entered(self, site: Site, x: Tensor | None) -> None:
         """A module is called with `x`: whose output is that?"""
         if x is None or x.grad_fn is None:
+            if x is not None and x.is_floating_point() and self._made and not x.requires_grad:
+                site.loose = not any(x.data_ptr() == one.data_ptr() for one in self.inputs)
             return
-        sites, straight = self._back(x.grad_fn)
+        site.loose, site.blocked = False, None
+        sites, straight, flat = self._back(x.grad_fn)
+        if flat:
+            sloped = self._back(x.grad_fn, *NO_SLOPE)[0]
+            site.blocked = (flat, [one for one in sites if one not in sloped])
         site.after = sites
         if len(sites) == 1 and straight:
             first = sites[0]
@@ -56,9 +67,13 @@ class Structure:
         if x is not None and x.grad_fn is not None and site.leaf:
             self._made[x.grad_fn] = site
 
-    def _back(self, node: Any) -> tuple[list[Site], bool]:
+    def _back(self, node: Any, *closed: str) -> tuple[list[Site], bool, str]:
+        """(modules that a tensor was made of, by moving values only?, an operation without a slope on the way).
+
+        Paths end at operations named in `closed`.
+        """
         found: list[Site] = []
-        straight = True
+        straight, flat = True, ""
         seen, waiting = {node}, [node]
         while waiting and len(seen) < DEEP:
             here = waiting.pop()
@@ -67,13 +82,18 @@ class Structure:
                 if site not in found:
                     found.append(site)
                 continue
-            if here.name().rsplit("::", 1)[-1].removesuffix("0").removesuffix("Backward") not in STRAIGHT:
+            kind = here.name().rsplit("::", 1)[-1].rstrip("0123456789").removesuffix("Backward")
+            if kind in closed:
+                continue
+            if kind in NO_SLOPE:
+                flat = kind.lower()
+            if kind not in STRAIGHT:
                 straight = False
             for after, _ in here.next_functions:
                 if after is not None and after not in seen:
                     seen.add(after)
                     waiting.append(after)
-        return found, straight and len(found) == 1
+        return found, straight and len(found) == 1, flat
 
     def linear_pairs(self) -> list[list[str]]:
         """Linear or convolution layers whose output went straight into the next."""
@@ -100,6 +120,8 @@ def graph_cuts(models: Models, got: set[str]) -> list[dict[str, Any]]:
                 state[site] = any(entry.where in got for entry in values)
         reached = [site for site, has in state.items() if has]
         cut = [site for site, has in state.items() if not has]
+        if root.trained and not cut:
+            cuts += _flat(models, root, own)
         if not reached or not cut or not root.trained:
             continue
         last = max(cut, key=lambda site: site.order)
@@ -112,6 +134,28 @@ def graph_cuts(models: Models, got: set[str]) -> list[dict[str, Any]]:
         cuts.append({"after": last.where, "before": nearest.where, "why": reason[0], "source": reason[1],
                      "modules": [site.where for site in cut]})  # fmt: skip
     return cuts
+
+
+def _flat(models: Models, root: Any, own: list[Site]) -> list[dict[str, Any]]:
+    """Layers fed with what earlier ones gave, but by way of a draw or a rounding: only a gradient of 0 leads back.
+
+    Where the graph has no node for it, the source tells; not where the draw's own probability is learned from.
+    """
+    for site in own:
+        if site.blocked is not None and site.blocked[1]:
+            why, before = site.blocked
+            around = [root.module(), *_parents(models, root, before[0].name, site.name)]
+            source = cut_in([one for one in around if one is not None])[1] if why not in DRAWS else sampling_in(around)
+        else:
+            why = "sample"
+            before = [one for one in own if one.order < site.order and one.shape_out and one.shape_out == site.shape_in]
+            around = [root.module(), *_parents(models, root, before[-1].name, site.name)] if before else []
+            source = sampling_in(around) if site.loose else None
+            if source is None:
+                continue
+        return [{"after": before[-1].where, "before": site.where, "why": "sample" if why in DRAWS else why,
+                 "source": source, "modules": [one.where for one in before], "flat": True}]  # fmt: skip
+    return []
 
 
 def _parents(models: Models, root: Any, *names: str) -> list[Any]:
