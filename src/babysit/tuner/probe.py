@@ -22,7 +22,7 @@ from .stack import recognise
 if TYPE_CHECKING:
     from .work import Work
 
-CACHE = 1 << 19
+CACHE = 1 << 20
 """Bytes of one layer's values of all lanes that still lie in a core's cache."""
 MOST = {"cpu": 64, "cuda": 1024}
 """Lanes of one cohort at most."""

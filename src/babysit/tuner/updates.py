@@ -85,7 +85,10 @@ class Update:
         ones = np.ones_like(lr)
         count = step[None, :] + 1 + np.arange(len(lr))[:, None]
         size, eps = lr, EPS.get(self.kind, 0.0) * ones
-        if self.kind in ("adam", "adamw"):
+        self._one = self._same_step(count, momentum)
+        if self._one is not None:
+            size = -lr
+        elif self.kind in ("adam", "adamw"):
             root = np.sqrt(1 - BETA2**count)
             size, eps = lr * root / (1 - momentum[None, :] ** count), eps * root
         self._size = self._tensor(-size)
@@ -115,6 +118,12 @@ class Update:
         else:
             self._sgd(number)
 
+    def _same_step(self, count: np.ndarray, momentum: np.ndarray) -> Tensor | None:
+        """The steps (S,) that Adam's fused kernel may be told, None where lanes differ in more than their rates."""
+        fits = self.kind in ("adam", "adamw") and self.device.type == "cpu" and hasattr(torch, "_fused_adam_")
+        alike = fits and bool((count == count[:, :1]).all()) and bool((momentum == momentum[0]).all())
+        return torch.from_numpy(count[:, 0].astype(np.float32)) if alike else None
+
     def _tensor(self, values: np.ndarray) -> Tensor:
         """(S, L) as (S, L, 1) float32 on the device."""
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).unsqueeze(-1).to(self.device)
@@ -140,6 +149,9 @@ class Update:
                 self.g.rows[name].addcmul_(self.p.rows[name], decay)
 
     def _adam(self, number: int) -> None:
+        if self._one is not None:
+            self._adam_fused(number)
+            return
         m, v, g, d = self.held["m"], self.held["v"], self.g, self._scratch
         if self._momentum is None:
             assert self._moves is not None
@@ -156,6 +168,18 @@ class Update:
             assert self._eps_lanes is not None
             for name, rows in self._d.items():
                 torch.div(m.rows[name], rows.add_(self._eps_lanes[number]), out=rows)
+        self._move(number, self._d)
+
+    def _adam_fused(self, number: int) -> None:
+        """Where all lanes stand at the same step with the same momentum: PyTorch's kernel of one pass, which moves a
+        scratch that starts at 0 by one whole unit; what differs by lane, its rate, then scales that."""
+        assert self._one is not None
+        assert self._momentum is not None
+        m, v = self.held["m"].flat, self.held["v"].flat
+        torch._fused_adam_(
+            [self._scratch.zero_()], [self.g.flat], [m], [v], [], [self._one[number]], lr=1.0, beta1=self._momentum,
+            beta2=BETA2, weight_decay=0.0, eps=EPS["adam"], amsgrad=False, maximize=False,
+        )  # fmt: skip
         self._move(number, self._d)
 
     def _adaptive(self, number: int) -> None:

@@ -142,53 +142,6 @@ def test_an_interrupted_search_goes_on(tmp_path, moment):
         assert found[number][2] == state
 
 
-SCRIPT = """
-    import sys, torch
-    torch.set_num_threads(1)
-    from babysit.record import Recipe
-    from babysit.tuner import search, log, uniform
-    base = Recipe(data="iris", epochs=6, width=8, depth=1, batch=32, optimizer="nesterov")
-    print("begun", flush=True)
-    search("iris", recipe=base, space={"lr": log(1e-3, 0.5), "dropout": uniform(0, 0.5)}, trials=60, believe=2,
-           out=sys.argv[1], engine="batched", workers=1)
-    print("done", flush=True)
-"""
-
-
-def killed_until_done(folder, kills, draw):
-    """Run it again and again, killed outright at random moments, then once to its end."""
-    for number in range(kills + 1):
-        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder)], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        child.stdout.readline()
-        if number < kills:
-            time.sleep(draw.uniform(0, 1.5))
-            os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-    return Study.from_dict(json.loads((folder / "study.json").read_text()))
-
-
-def test_killed_outright_nothing_is_lost_or_doubled(tmp_path):
-    check_kills(tmp_path, 2)
-
-
-@pytest.mark.slow
-def test_killed_fifty_times(tmp_path):
-    check_kills(tmp_path, 50)
-
-
-def check_kills(tmp_path, kills):
-    killed = killed_until_done(tmp_path / "killed", kills, random.Random(kills))
-    whole = killed_until_done(tmp_path / "whole", 0, random.Random(0))
-    assert [trial.number for trial in killed.trials] == list(range(60))
-    assert killed.best.number == whole.best.number
-    assert killed.best.score == pytest.approx(whole.best.score, abs=1e-6)
-    for one, other in zip(killed.trials, whole.trials, strict=True):
-        assert one.params == other.params
-        assert one.curve == pytest.approx(other.curve, abs=1e-6)
-
-
 def test_a_time_ends_a_search_of_any_size():
     study = search("iris", recipe=BASE.edit(epochs=400), space=SPACE, trials=10_000, time=1.0, believe=2)
     assert len(study.trials) < 10_000
