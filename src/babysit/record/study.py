@@ -199,5 +199,7 @@ def _json(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
+        if value and isinstance(value[0], float) and math.isfinite(sum(value)):
+            return value[:]  # a curve: looked at as a whole, as nearly all are finite
         return [one if not isinstance(one, float) or math.isfinite(one) else None for one in value]
     return value

@@ -122,6 +122,7 @@ class Search:
             folder=out, _fit=self._fit_best,
         )  # fmt: skip
         self._by_number: dict[int, Trial] = {}
+        self._units: dict[int, np.ndarray] = {}  # where trials stand in the space as it is now
         self._rung = Rung()
         self._elsewhere: list[Trial] = []
         self._recall()
@@ -383,7 +384,7 @@ class Search:
                 continue
             before, after = (old.low, new.low) if side == "low" else (old.high, new.high)
             self.study.widenings.append(Widening(name, side, before, after, stage))  # type: ignore[arg-type]
-            self.space = self.space.replaced(**{name: new})
+            self.space, self._units = self.space.replaced(**{name: new}), {}
         self.method = self._method(self.space)
         self.study.space = self.space.to_dict()
         self._remember()
@@ -396,7 +397,10 @@ class Search:
 
     def _seen(self, below: int) -> Seen:
         trials = [trial for trial in self.study.trials if trial.stage < below]
-        units = np.array([self.space.units(trial.params) for trial in trials]).reshape(len(trials), len(self.space))
+        for trial in trials:
+            if trial.number not in self._units:
+                self._units[trial.number] = self.space.units(trial.params)
+        units = np.array([self._units[trial.number] for trial in trials]).reshape(len(trials), len(self.space))
         scores = np.array([merit(trial) if trial.state != "broken" else -math.inf for trial in trials])
         return Seen(units, scores, np.array([trial.epochs for trial in trials], int), [trial.curve for trial in trials])
 
@@ -511,6 +515,8 @@ def merit(trial: Trial) -> float:
 
 
 def _mean(rows: list[list[float]]) -> list[float]:
+    if len(rows) == 1:
+        return [*rows[0]]
     return [float(sum(column) / len(column)) for column in zip(*rows, strict=True)]
 
 

@@ -20,14 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ..errors import OutputError, RecipeError
 from ..record.study import Trial
 from .space import Dimension, Space
-from .storage import BufferedBackend
-
-try:
-    from optuna.storages.journal._storage import JournalOperation
-
-    _REPORT: int | None = int(JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE)
-except (ImportError, AttributeError):  # its file format has it, but its place in Optuna is not promised
-    _REPORT = None
+from .storage import BufferedBackend, Journal
 
 JOURNAL = "study.journal"
 STATES = {
@@ -97,7 +90,7 @@ class Ledger:
             ) from error
         except OSError as error:
             raise OutputError(f"the folder {folder} must be writable, but: {error.strerror or error}") from error
-        return optuna.storages.JournalStorage(self._backend)
+        return Journal(self._backend)
 
     def _same(self, name: str, known: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
         for key, value in asked.items():
@@ -149,14 +142,12 @@ class Ledger:
     def report(self, trial: Trial, since: int) -> None:
         """Write the values of the epochs after `since`."""
         trial_id = self._ids[trial.number]
-        fresh = [(epoch, trial.curve[epoch - 1]) for epoch in range(since + 1, trial.epochs + 1)]
-        fresh = [(epoch, value) for epoch, value in fresh if math.isfinite(value)]
-        if self._backend is not None and _REPORT is not None:  # one append for all epochs: a third of the time
-            worker = self.storage._replay_result.worker_id
-            log = {"op_code": _REPORT, "worker_id": worker, "trial_id": trial_id}
-            self._backend.append_logs([{**log, "step": epoch, "intermediate_value": value} for epoch, value in fresh])
+        fresh = {epoch: trial.curve[epoch - 1] for epoch in range(since + 1, trial.epochs + 1)}
+        fresh = {epoch: value for epoch, value in fresh.items() if math.isfinite(value)}
+        if isinstance(self.storage, Journal):
+            self.storage.set_trial_intermediate_values(trial_id, fresh)
             return
-        for epoch, value in fresh:
+        for epoch, value in fresh.items():
             self.storage.set_trial_intermediate_value(trial_id, epoch, value)
 
     def finish(self, trial: Trial) -> None:

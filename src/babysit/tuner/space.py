@@ -21,6 +21,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,23 +78,23 @@ class Dimension:
         if self.kind == "choice":
             return self.options[min(int(unit * len(self.options)), len(self.options) - 1)]
         if self.kind == "integers":
-            low, high = self._ends()
+            low, high = self._ends
             return int(min(max(round(self._back(low + unit * (high - low))), self.low), self.high))
-        low, high = self._ends()
+        low, high = self._ends
         return float(f"{min(max(self._back(low + unit * (high - low)), self.low), self.high):.12g}")
 
     def unit(self, value: Any) -> float:
         """Where a value stands, 0..1; the middle of its part for a choice. Values outside the bounds go past 0 and 1."""
         if self.kind == "choice":
             return (self.options.index(value) + 0.5) / len(self.options)
-        low, high = self._ends()
+        low, high = self._ends
         return (self._forth(value) - low) / (high - low)
 
     def widened(self, low: bool, high: bool, factor: float, name: str = "") -> Dimension:
         """Bounds moved out by a share of the width, on one side or both, as far as the field's own limits allow."""
         if not self.is_number:
             return self
-        a, b = self._ends()
+        a, b = self._ends
         step = (b - a) * factor
         new_low, new_high = (self._back(a - step) if low else self.low), (self._back(b + step) if high else self.high)
         if self.kind == "integers":
@@ -119,6 +120,7 @@ class Dimension:
         scale = " (log)" if self.logarithmic else ""
         return f"{self.low:.3g} … {self.high:.3g}{scale}"
 
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         if self.kind == "integers" and not self.logarithmic:  # so that each whole number has an equal share
             return self.low - 0.499999, self.high + 0.499999
