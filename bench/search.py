@@ -22,76 +22,33 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 import resource  # noqa: E402
 import statistics  # noqa: E402
-import time  # noqa: E402
-import warnings  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
-from torch import nn  # noqa: E402
+from search_peers import Hand, clocks, forked, loop, optuna_median, rates, ray_tune, sklearn_halving  # noqa: E402
 
 from babysit.data import load  # noqa: E402
 from babysit.record import Recipe  # noqa: E402
 from babysit.tuner import choice, log, search, uniform  # noqa: E402
 from babysit.tuner.fleet import Fleet  # noqa: E402
 from babysit.tuner.job import Job, Outcome  # noqa: E402
-from babysit.tuner.processes import Processes  # noqa: E402
 from babysit.tuner.result import cores  # noqa: E402
 from babysit.tuner.work import Work  # noqa: E402
 
 EPOCHS = 4
+LARGER: dict[str, dict[str, Any]] = {
+    "64-256-10": {"width": 256}, "64-512-10": {"width": 512}, "64-1024-10": {"width": 1024},
+    "64-512-512-10": {"width": 512, "depth": 2}, "convnet 8": {"model": "convnet", "width": 8},
+    "convnet 16": {"model": "convnet", "width": 16},
+}  # fmt: skip
 SPACE = dict(
     lr=log(1e-4, 0.3), weight_decay=log(1e-6, 1e-1), dropout=uniform(0, 0.6), width=choice(32, 64),
     optimizer=choice("nesterov", "adam"), schedule=choice("constant", "cosine"),
 )  # fmt: skip
-
-
-def clocks(run: Callable[[], Any]) -> tuple[float, float]:
-    """(wall, processor) seconds, children included once they ended."""
-    wall, own = time.perf_counter(), time.process_time()
-    run()
-    return time.perf_counter() - wall, time.process_time() - own
-
-
-class Hand:
-    """What one writes by hand: tensors in memory, no DataLoader, PyTorch's fused Adam, one validation an epoch."""
-
-    def __init__(self, work: Work, recipe: Recipe) -> None:
-        self.fold, self.recipe = work.fold(recipe, 0), recipe
-
-    def train(self, lr: float) -> float:
-        torch.manual_seed(0)
-        fold, width = self.fold, self.recipe.width
-        inputs = fold.x[0].numel()
-        if self.recipe.model == "convnet":
-            net: nn.Module = nn.Sequential(
-                nn.Conv2d(1, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10),
-            )  # fmt: skip
-            x, val = fold.x, fold.val_x
-        else:
-            net = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, 10))
-            x, val = fold.x.flatten(1), fold.val_x.flatten(1)
-        optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
-        accuracy = 0.0
-        for _ in range(EPOCHS):
-            order = torch.randperm(len(fold.y))
-            for index in order.split(self.recipe.batch):
-                loss = F.cross_entropy(net(x[index]), fold.y[index])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            with torch.no_grad():
-                accuracy = float((net(val).argmax(1) == fold.val_y).float().mean())
-        return accuracy
-
-
-def rates(count: int) -> np.ndarray:
-    """Learning rates of `count` trials."""
-    return np.geomspace(1e-4, 1e-2, count)
 
 
 def jobs_of(count: int) -> list[Job]:
@@ -109,21 +66,33 @@ def pairs(one: Callable[[], Any], many: Callable[[], Any], each: int, count: int
     return statistics.median(walls), statistics.median(processors)
 
 
-def engines(recipe: Recipe, count: int, each: int, repeats: int) -> dict[str, tuple[float, float]]:
-    """Gains of the fleet over the loop by hand, on one core and on all."""
+def engines(recipe: Recipe, count: int, each: int, repeats: int) -> dict[str, Any]:
+    """Gains of the fleet over the loop by hand, on one core and on all; what the probe chose, and what it cost."""
     work = Work(recipe, load(recipe))
     hand = Hand(work, recipe)
     hand.train(1e-3)  # warm: the first use of torch.optim costs a second
-    found = {}
+    found: dict[str, Any] = {}
     for threads in sorted({1, cores()}):
         fleet = Fleet(threads=threads)
+        nothing = [replace(job, until=0) for job in jobs_of(count)]
+        found["probe"] = clocks(lambda fleet=fleet, nothing=nothing: list(fleet.map(work, nothing)))[0]
         list(fleet.map(work, jobs_of(count)))
-        found[f"fleet, {threads} thread{'s' * (threads > 1)}"] = pairs(
-            lambda: [hand.train(float(lr)) for lr in rates(each)], lambda fleet=fleet: list(fleet.map(work, jobs_of(count))),
-            each, count, repeats,
-        )  # fmt: skip
-        found["engine"] = fleet.notes[0]  # type: ignore[assignment]
+        found[threads] = pairs(
+            lambda: loop(hand, each), lambda fleet=fleet: list(fleet.map(work, jobs_of(count))), each, count, repeats
+        )
+        found["engine"] = fleet.notes[0]
     return found
+
+
+def against_processes(recipe: Recipe, count: int, repeats: int) -> float:
+    """The fleet's trials per second as a share of those of the loop by hand in one process per core (wall)."""
+    work = Work(recipe, load(recipe))
+    hand, fleet = Hand(work, recipe), Fleet()
+    hand.train(1e-3)
+    list(fleet.map(work, jobs_of(count)))
+    return pairs(
+        lambda: forked(hand, count, cores()), lambda: list(fleet.map(work, jobs_of(count))), count, count, repeats
+    )[0]
 
 
 def peers(recipe: Recipe, count: int, quick: bool) -> dict[str, float]:
@@ -133,66 +102,13 @@ def peers(recipe: Recipe, count: int, quick: bool) -> dict[str, float]:
     hand.train(1e-3)
     fleet = Fleet()
     list(fleet.map(work, jobs_of(count)))
-    found = {"one-thread loop": 8 / clocks(lambda: [hand.train(float(lr)) for lr in rates(8)])[0]}
-    found["fleet"] = count / clocks(lambda: list(fleet.map(work, jobs_of(count))))[0]
-    found["Optuna optimize + MedianPruner"] = _optuna(hand, 16)
-    found["HalvingRandomSearchCV(MLPClassifier)"] = _sklearn(work, recipe, 24)
-    if not quick:
-        executor = Processes(engine="solo")
-        list(executor.map(work, jobs_of(4)))
-        found[f"{cores()} processes x 1 thread, one by one"] = (
-            24 / clocks(lambda: list(executor.map(work, jobs_of(24))))[0]
-        )
-        executor.close()
-        found |= _ray_tune(hand)
-    return found
-
-
-def _optuna(hand: Hand, count: int) -> float:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner())
-
-    def objective(trial: Any) -> float:
-        value = hand.train(trial.suggest_float("lr", 1e-4, 1e-2, log=True))
-        trial.report(value, EPOCHS)
-        return value
-
-    return count / clocks(lambda: study.optimize(objective, n_trials=count))[0]
-
-
-def _sklearn(work: Work, recipe: Recipe, count: int) -> float:
-    from scipy.stats import loguniform
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-    from sklearn.model_selection import HalvingRandomSearchCV, ShuffleSplit
-    from sklearn.neural_network import MLPClassifier
-
-    fold = work.fold(recipe, 0)
-    net = MLPClassifier((recipe.width,), batch_size=recipe.batch, max_iter=EPOCHS)
-    halving = HalvingRandomSearchCV(
-        net, {"learning_rate_init": loguniform(1e-4, 1e-2)}, n_candidates=count, resource="max_iter", max_resources=EPOCHS,
-        min_resources=EPOCHS, cv=ShuffleSplit(1, test_size=0.2, random_state=0), refit=False, random_state=0,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return count / clocks(lambda: halving.fit(fold.x.flatten(1).numpy(), fold.y.numpy()))[0]
-
-
-def _ray_tune(hand: Hand) -> dict[str, float]:
-    try:
-        from ray import init, shutdown, tune
-    except ImportError:
-        return {}
-    init(logging_level="ERROR", log_to_driver=False, include_dashboard=False)
-    try:
-        config = tune.TuneConfig(num_samples=8, reuse_actors=True, metric="value", mode="max")
-        run = tune.RunConfig(verbose=0)
-        tuner = tune.Tuner(lambda config: tune.report({"value": hand.train(config["lr"])}), tune_config=config, run_config=run,
-                           param_space={"lr": tune.loguniform(1e-4, 1e-2)})  # fmt: skip
-        return {"Ray Tune, actors reused": 8 / clocks(tuner.fit)[0]}
-    finally:
-        shutdown()
+    found = {"fleet": count / clocks(lambda: list(fleet.map(work, jobs_of(count))))[0]}
+    found["one-thread loop"] = 8 / clocks(lambda: loop(hand, 8))[0]
+    found[f"the loop in {cores()} processes"] = 24 / clocks(lambda: forked(hand, 24, cores()))[0]
+    found["Optuna optimize + MedianPruner"] = optuna_median(hand, 24)
+    found["HalvingRandomSearchCV(MLPClassifier)"] = sklearn_halving(hand, 24)
+    tune = None if quick else ray_tune(hand, 16, cores())
+    return found if tune is None else {**found, "Ray Tune, actors reused": tune}
 
 
 def dropping(trials: int) -> float:
@@ -262,23 +178,19 @@ def main() -> None:
     base = Recipe(data="digits", epochs=EPOCHS, depth=1, optimizer="adam", schedule="constant")
     repeats = 3 if told.quick else 7
     print(f"{cores()} cores, load {os.getloadavg()[0]:.1f}\n\nengine gain over a warm one-thread loop (wall, cpu)")
-    nets = {"64-32-10": {"width": 32}, "64-64-10": {"width": 64}}
+    for width in (32, 64):
+        found = engines(base.edit(width=width), 256, 8, repeats)
+        for threads in sorted({1, cores()}):
+            wall, processor = found[threads]
+            print(f"  64-{width}-10  {threads} thread{'s' * (threads > 1)}  {wall:6.1f}x {processor:6.1f}x")
+        print(f"  {found['engine']}; chosen in {found['probe']:.3f} s")
+    result |= {"engine_gain": found[cores()][0], "engine_gain_one": found[1][0], "engine_gain_cpu": found[1][1]}
     if not told.quick:
-        nets |= {
-            "64-256-10": {"width": 256},
-            "64-1024-10": {"width": 1024},
-            "convnet 16": {"model": "convnet", "width": 16},
-        }
-    for name, edit in nets.items():
-        small = "model" not in edit and edit["width"] <= 64
-        found = engines(base.edit(edit), 256 if small else 16, 8 if small else 4, repeats if small else 3)
-        for engine, gains in found.items():
-            if engine != "engine":
-                print(f"  {name:12s} {engine:18s} {gains[0]:6.1f}x {gains[1]:6.1f}x")
-        print(f"  {'':12s} {found['engine']}")
-        if name == "64-64-10":
-            result["engine_gain"] = found[f"fleet, {cores()} thread{'s' * (cores() > 1)}"][0]
-            result["engine_gain_cpu"] = found["fleet, 1 thread"][1]
+        print(f"\nlarger ones, beside the loop by hand in {cores()} processes (wall)")
+        result["larger"] = {}
+        for name, edit in LARGER.items():
+            result["larger"][name] = against_processes(base.edit(edit), 8, 3)
+            print(f"  {name:12s} {result['larger'][name]:6.2f}x", flush=True)
     print("\ntrials per second (wall)")
     result["trials_per_second"] = peers(base.edit(width=64), 256, told.quick)
     for name, value in result["trials_per_second"].items():
