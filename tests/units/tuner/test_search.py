@@ -4,13 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import random
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 
 import numpy as np
 import optuna
