@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._material import Examples
-from ._networks import by_seed, dead, fleet, many, mlps
+from ._networks import dead, fleet, mlps
 
 RATES = (0.01, 0.03, 0.1, 0.15, 0.2, 0.3, 1.0)
 WORSE = 0.9
@@ -16,11 +16,10 @@ WORSE = 0.9
 
 @dataclass
 class Dying:
-    """By rate and seed (R, S): share of dead units, training and validation accuracy; NaN where weights aren't finite."""
+    """By rate and seed (R, S): share of dead units, training accuracy; NaN where weights aren't finite."""
 
     shares: np.ndarray
     train: np.ndarray
-    val: np.ndarray
 
     @property
     def best(self) -> int:
@@ -40,17 +39,15 @@ class Dying:
         return worse[0] if worse else len(middle) - 1
 
 
-def dying(rows: Examples, seeds: Sequence[int], activation: str, steps: int, times: int = 1) -> Dying:
-    """Two layers of 64 at each rate, SGD with momentum 0.9, `times` networks a seed."""
-    own = many(seeds, times)
-    groups = [mlps(rows, own, width=64, activation=activation) for _ in RATES]
-    ships = fleet(groups, own, lr=np.repeat(RATES, len(own)))
+def dying(rows: Examples, seeds: Sequence[int], activation: str, steps: int) -> Dying:
+    """Two layers of 64 at each rate, SGD with momentum 0.9."""
+    groups = [mlps(rows, seeds, width=64, activation=activation) for _ in RATES]
+    ships = fleet(groups, seeds, lr=np.repeat(RATES, len(seeds)))
     ships.train(rows.x, rows.y, steps, every=steps)
     finite = [all(bool(one[lane].isfinite().all()) for one in ships.parameters.values()) for lane in range(ships.lanes)]
     shares = [dead(ships.network(lane), rows.x) if finite[lane] else np.nan for lane in range(ships.lanes)]
-    shape = (len(RATES), -1)
+    shape = (len(RATES), len(seeds))
     return Dying(
-        by_seed(np.reshape(shares, shape), seeds),
-        by_seed(ships.accuracy(rows.x, rows.y).reshape(shape), seeds),
-        by_seed(ships.accuracy(rows.val_x, rows.val_y).reshape(shape), seeds),
+        np.reshape(shares, shape),
+        ships.accuracy(rows.x, rows.y).reshape(shape),
     )

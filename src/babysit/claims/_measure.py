@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -47,15 +50,33 @@ def measure(names: Sequence[str], order: Order, *, workers: int | None = None) -
 
     known = claims()
     names = sorted(names, key=lambda name: not known[name].heavy)
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(one, name, order) for name in names]
+        with _deaf():
+            futures = [pool.submit(one, name, order) for name in names]
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BaseException:  # an interrupt doesn't wait for what is being measured
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
         finally:
             for future in futures:
                 future.cancel()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started meanwhile hear no interrupt: the one that started them does, and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def one(name: str, order: Order) -> Verdict | Failed:

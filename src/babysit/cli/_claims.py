@@ -22,13 +22,16 @@ WORDS = {"holds": "holds here", "does-not-hold": "does not hold here", "depends"
 
 
 def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) -> None:
-    """Measure, tell, write the page; ends with exit code 1 where a claim couldn't be measured."""
+    """Measure, tell, write the page; ends with exit code 1 where a claim couldn't be measured.
+
+    Interrupted, it tells and writes what was measured until then, and ends with 130.
+    """
     from ..claims import claims
     from ..claims._measure import Failed, Order, measure, one
     from ..claims._page import Occasion, write_page
 
     out, err = _console(sys.stdout), _console(sys.stderr)
-    began, found, failed = time.perf_counter(), {}, []
+    began, found, failed, interrupted = time.perf_counter(), {}, [], False
     bar = Progress(
         SpinnerColumn(style="cyan"), TextColumn("{task.description}", style="dim"), BarColumn(32, style="grey23", complete_style="cyan", finished_style="cyan"),
         MofNCompleteColumn(), TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal,
@@ -40,15 +43,18 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
             results: Iterable[Any] = (one(name, order) for name in names)
         else:
             results = measure(names, order, workers=workers)
-        for result in results:
-            bar.update(task, advance=1, description=result.id)
-            if isinstance(result, Failed):
-                failed.append(result)
-            else:
-                found[result.id] = result
-                if not as_json and not whole:
-                    where = bar.console if err.is_terminal and not sys.stdout.isatty() else out
-                    where.print(line(result), soft_wrap=True)
+        try:
+            for result in results:
+                bar.update(task, advance=1, description=result.id)
+                if isinstance(result, Failed):
+                    failed.append(result)
+                else:
+                    found[result.id] = result
+                    if not as_json and not whole:
+                        where = bar.console if err.is_terminal and not sys.stdout.isatty() else out
+                        where.print(line(result), soft_wrap=True)
+        except KeyboardInterrupt:
+            interrupted = True
     verdicts = [found[name] for name in claims() if name in found]
     if failed and not verdicts:
         raise failed[0].error
@@ -57,7 +63,7 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
     elif whole:
         for verdict in verdicts:
             tell(out, verdict)
-    else:
+    elif verdicts:
         counts = Counter(one.verdict for one in verdicts)
         told = ", ".join(
             f"{counts[kind]} {words}"
@@ -72,9 +78,12 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
         )
     for each in failed:
         err.print(Text(f"✖ {each.id} could not be measured: {each.error}", "red"))
-    if page:
+    if page and verdicts:
         path = write_page(page, verdicts, Occasion.now(time.perf_counter() - began, quick))
         err.print(Text(f"the page: {path}", "dim"))
+    if interrupted:
+        err.print(Text(f"interrupted: {len(verdicts)} of {len(names)} claims were measured", "yellow"))
+        raise click.exceptions.Exit(130)
     if failed:
         raise click.exceptions.Exit(1)
 
