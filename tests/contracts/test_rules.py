@@ -36,7 +36,7 @@ CATALOGUE = {
     "regularization-too-strong", "overfitting", "underfitting", "dropout-too-strong", "batchnorm-train-eval-gap", "batchnorm-tiny-batch",
     "validation-in-train-mode", "training-in-eval-mode", "loss-not-finite", "amp-skips-steps", "examples-leak-into-each-other",
     "replicas-diverge", "memory-grows", "missing-nonlinearity", "clipping-too-tight", "too-few-updates", "same-batch-every-step",
-    "loss-term-dominates", "wrong-axis", "target-in-input", "regularization-not-wired",
+    "loss-term-dominates", "wrong-axis", "target-in-input", "regularization-not-wired", "metric-miscomputed",
     # beyond the published catalogue
     "target-not-finite", "optimizer-never-steps", "frozen-by-mistake", "loss-expects-log-probabilities", "loss-barely-changes",
     "outputs-not-zero-centred",

@@ -99,7 +99,9 @@ def _stays_at_chance(run: Run, chance: float, band: float) -> bool:
 
 def _never_generalizes(run: Run, chance: float, guess: float) -> bool:
     losses, scores = run.series("loss.val").values, run.series("accuracy.val").values
-    if len(losses) < 1 or not (np.fmin.reduce(losses) > 0.97 * chance):
+    if len(losses) < 1 and len(scores) < 3:
+        return False
+    if len(losses) and not np.fmin.reduce(losses) > 0.97 * chance:
         return False
     return not len(scores) or math.isnan(guess) or bool(np.fmax.reduce(scores) < guess + 0.1 * (1 - guess))
 

@@ -113,11 +113,14 @@ class Forwards(Passes):
         if not self.stack:
             self.current = None
             self.structure.clear()
+            if forward is None and self.validation.running and site is not None:
+                self.guard("comparisons", self.comparisons.answered, plain_tensor(output), False)
             if forward is not None:
                 self._mark_reached(forward, output)
                 first = plain_tensor(output)
                 forward.output = first.detach() if forward.measured and first is not None else None
                 if forward.measured:
+                    self.guard("comparisons", self.comparisons.answered, forward.output, True)
                     for one in self.models.called:
                         one.calls = one.counting or one.calls
                         one.last = self.step + 1 if one.counting else one.last

@@ -29,6 +29,7 @@ from ..nn.activations import ACTIVATIONS
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
+from .scoring import replacements
 from .structure import is_tracing
 
 ACTIVATIONS_AS_FUNCTIONS = (
@@ -83,6 +84,7 @@ class Listening:
         self._zeroing()
         self._criteria()
         self._activations()
+        self._scoring()
         self._modes()
         self._scaler()
         self._clipping()
@@ -277,6 +279,10 @@ class Listening:
                 self.patches.replace(
                     owner, name, lambda original, kind=name.rstrip("_"): Ear(original, make(kind, original)), light=True
                 )
+
+    def _scoring(self) -> None:
+        for owner, name, make in replacements(self.observer, self._ours):
+            self.patches.replace(owner, name, lambda original, make=make: Ear(original, make(original)), light=True)
 
     # modes
 

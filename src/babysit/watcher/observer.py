@@ -117,6 +117,7 @@ class Observer(Steps):
             self._begin_deep()
         else:
             self.batches.not_observed()
+            self.comparisons.forget()
             self.wake = self.budget.wake if self.last_step is None else min(self.budget.wake, self.last_step)
             self.alarm = 3 * abs(self.level) + 1e-12 if self.level == self.level and self.was_finite else math.inf
         if deep != self.deep or self.hearing != deep:

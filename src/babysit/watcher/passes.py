@@ -18,6 +18,7 @@ class Passes(Writing):
         if root.trained or not any(one.trained for one in self.models.roots):
             if not self.validation.running:
                 self.validation.begin(self.sources.here(3))
+                self.comparisons.begin()
                 self.hearing = True
             with torch.no_grad():
                 self.guard("validation", self.validation.forward, unwrapped(module), inputs, grad)
@@ -40,8 +41,11 @@ class Passes(Writing):
         """The readings of a pass stand at the last step before it."""
         step, own, examples = self.step, {}, self.validation.examples
         self.recording.add_event(step, "val", "", {"examples": examples})
+        scored = any(score.rows for _, score in self.validation.scores.values())
+        put = None if scored else lambda value: own.__setitem__(("accuracy.val", ""), value)
         with torch.no_grad():
             self.guard("validation", self.validation.end, own.__setitem__)
+            self.guard("comparisons", self.comparisons.end, put)
         self.transfer.send(lambda: self._commit_validation(step, own))
         self.budget.stir(2)
 

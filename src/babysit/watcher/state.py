@@ -17,6 +17,7 @@ from .batches import Batches
 from .budget import Budget, own_time
 from .by_hand import ByHand, Moves
 from .columns import Columns
+from .comparisons import Comparisons
 from .criteria import Called, Criteria
 from .guard import Guard
 from .judging import Judge
@@ -93,6 +94,7 @@ class State:
         self.batches = Batches(self.transfer, probes, self.guard)
         self.validation = Validation(self.batches, self.transfer)
         self.structure = Structure(self.models)
+        self.comparisons = Comparisons(self.transfer, recording.set_fact)
         self.columns = Columns(self.transfer, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept = Kept()

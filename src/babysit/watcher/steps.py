@@ -175,6 +175,7 @@ class Steps(Backwards):
                 self.put(("mode.train", ""), sum(on for on, _ in modal) / sum(n for _, n in modal))
                 self.put(("mode.model", ""), float(any(one.training for one in trained if one.modal[1])))
             self._kept(trained)
+            self.guard("comparisons", self.comparisons.end)
             self.guard("trials", self.trials.run, self._time_first())
             late = self._unreached([one for one in forwards if not one.reached])
             self.transfer.send(lambda: self._commit(step, host, forwards, late))
