@@ -19,13 +19,14 @@ _PUBLIC = {
     "Finding": "record",
     "BabysitError": "errors",
     "train": "trainer",
-    "watch": "watcher",
+    "watch": "checker.live",
     "diagnose": "doctor",
     "report": "views.page",
     "fit": "trainer",
     "predict": "trainer",
     "load_model": "trainer",
     "check": "checker.check",
+    "cure": "checker.cure",
     **dict.fromkeys(("search", "log", "uniform", "choice", "integers"), "tuner"),
 }
 _PACKAGES = ("nn", "data", "record", "errors", "testing")

@@ -132,7 +132,7 @@ class Doctor:
     def verdict(self, run: Run) -> Verdict:
         """What the whole run comes to."""
         self._kept.clear()
-        found = judge(self._ask(run), self._rules, run)
+        found = with_proof(judge(self._ask(run), self._rules, run), run)
         status, reason = _status(found, run)
         return Verdict(status, tuple(found), reason, run.step, dict(self.failed))
 
@@ -177,6 +177,18 @@ def judge(found: Sequence[Finding], rules: Sequence[Rule], run: Run) -> list[Fin
         one.edit(explained_by=found[causes[index]].id if index in causes else None) for index, one in enumerate(found)
     ]
     return sorted(judged, key=lambda one: (one.explained_by is not None, -_likelihood(one)))
+
+
+def with_proof(found: list[Finding], run: Run) -> list[Finding]:
+    """The cause that a cure of this run has proven stands first, confirmed, with the proof."""
+    cure = run.facts.get("cure") or {}
+    cause, proof = cure.get("cause"), {"proof": list(cure.get("proof", ()))}
+    if not cause:
+        return found
+    kept = [Finding.from_dict(one) for one in cure.get("findings", ()) if one["id"] == cause]
+    mine = [one for one in found if one.id == cause] or kept
+    confirmed = [one.edit(stage="confirmed", explained_by=None, extra={**one.extra, **proof}) for one in mine]
+    return [*confirmed, *(one for one in found if one.id != cause)]
 
 
 def _protected(one: Finding, now: Progress) -> Finding:

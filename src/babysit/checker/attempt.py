@@ -33,6 +33,15 @@ Program = Callable[[Callable[[Any], Any] | None], None]
 """Runs the user's training to its end; its argument, where not None, rewrites a script's syntax tree."""
 
 
+TIMER, ALARM = signal.ITIMER_REAL, signal.SIGALRM
+"""What ends a run whose time is over: wall time (a bench on a busy machine sets the processor's)."""
+
+Curve = tuple[tuple[int, float], ...]
+"""(step, score) of a run, step by step."""
+LATE = frozenset(("patience", "val_mode", "val_preprocess"))
+"""Fields that act only once something is held out."""
+
+
 class Enough(BaseException):
     """Raised inside the program when its budget is spent; not an Exception, so that programs don't catch it."""
 
@@ -47,6 +56,7 @@ class Order:
         steps: optimizer steps at most; None runs to the end.
         seconds: wall time at most.
         beat: (step, score) of the unedited run with this seed: a run far below it at half time is ended.
+        best: (step, score) of the best edit so far: a run far below that is ended too.
         balanced: score by mean recall over the classes.
         record: a folder that the run, watched, is written to.
     """
@@ -55,7 +65,8 @@ class Order:
     seed: int = 0
     steps: int | None = None
     seconds: float = 60.0
-    beat: tuple[tuple[int, float], ...] = ()
+    beat: Curve = ()
+    best: Curve = ()
     balanced: bool = False
     record: str | None = None
 
@@ -69,7 +80,7 @@ class Attempt:
         kind: what the score is, in words.
         idle: fields of the edit that met nothing to change.
         failed: the program's own error, in a line; "" when it ran. `traceback` is the whole of it.
-        ended: "end", "steps", "time", "lost" or "failed".
+        ended: "end", "steps", "time", "lost", "idle" or "failed".
         wrote: files that it opened for writing.
         printed: the last line that it printed.
     """
@@ -95,19 +106,23 @@ class Attempt:
 def run_all(
     program: Program, orders: Iterable[Order], *, jobs: int = 2, until: float = math.inf
 ) -> Iterator[tuple[Order, Attempt]]:
-    """Run orders side by side, each in a fork; yields each as it ends. None is begun after `until` (monotonic time)."""
+    """Run orders side by side, each in a fork; yields each as it ends. None is begun after `until` (monotonic time).
+
+    An order is asked for when there is room for it, so that it may depend on what came of those before.
+    """
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)  # its first use loads a second's worth of code
-    waiting = list(orders)[::-1]
+    waiting, more = iter(orders), True
     running: dict[int, tuple[Order, int, float]] = {}
     heard: dict[int, bytes] = {}
     selector = selectors.DefaultSelector()
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                order = waiting.pop()
+        while more or running:
+            while more and len(running) < jobs:
                 left = until - time.monotonic()
-                if left <= 0:
-                    continue
+                order = next(waiting, None) if left > 0 else None
+                if order is None:
+                    more = False
+                    break
                 pipe, child = _fork(program, order)
                 running[pipe] = (order, child, time.monotonic() + min(order.seconds, left) + 2)
                 heard[pipe] = b""
@@ -192,9 +207,9 @@ def perform(program: Program, order: Order) -> Attempt:
     found.wrote = _note_writes()
     with _watching(order.record), Stage() as stage, shifted(order.seed):
         score = Score(stage, balanced=order.balanced)
-        stage.after_step(lambda optimizer: _watch_budget(stage, score, order))
-        signal.signal(signal.SIGALRM, _time_is_up)
-        signal.setitimer(signal.ITIMER_REAL, max(0.1, order.seconds))
+        stage.after_step(lambda optimizer: _watch_budget(stage, edit, score, order))
+        signal.signal(ALARM, _time_is_up)
+        signal.setitimer(TIMER, max(0.1, order.seconds))
         edit: Stage | None = None
         with contextlib.ExitStack() as edits:
             try:
@@ -209,7 +224,7 @@ def perform(program: Program, order: Order) -> Attempt:
                 found.failed, found.ended = _last_line(error), "failed"
                 found.traceback = _own_traceback(error)
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.setitimer(TIMER, 0)
             found.idle = edit.idle if edit is not None else []
         found.score, found.kind, found.curve = score.value, score.kind, score.curve
         found.steps = stage.steps
@@ -228,20 +243,36 @@ def _watching(folder: str | None) -> contextlib.AbstractContextManager[Any]:
     return watch(out=folder, overhead=0.1)
 
 
-def _watch_budget(stage: Stage, score: Score, order: Order) -> None:
+def _watch_budget(stage: Stage, edit: Stage | None, score: Score, order: Order) -> None:
     if order.steps is not None and stage.steps >= order.steps:
         raise Enough("steps")
-    if order.beat and stage.steps % 20 == 0 and loses(stage.steps, score.value, order.beat):
+    if not order.beat or stage.steps % 20:
+        return
+    if edit is not None and stage.steps >= max(20, order.beat[-1][0] / 10) and not set(edit.idle) <= LATE:
+        raise Enough("idle")
+    if loses(stage.steps, score.value, order.beat, order.best):
         raise Enough("lost")
 
 
-def loses(step: int, value: float, beat: tuple[tuple[int, float], ...]) -> bool:
-    """Is a run past half of the other's steps and still far (5 points) below what the other had there?"""
-    last = beat[-1][0]
-    if step < last / 2:
+def loses(step: int, value: float, beat: Curve, best: Curve = ()) -> bool:
+    """Has a run no chance any more?
+
+    Past half of the unedited run's steps it has none far (5 points) below the unedited run, or below the
+    best edit so far, as they were there; past a quarter, none very far (30 points) below that best edit.
+    """
+    share = step / beat[-1][0]
+    if share < 0.25 or math.isnan(value):
         return False
-    there = [score for at, score in beat if at <= step and not math.isnan(score)]
-    return bool(there) and not math.isnan(value) and value < there[-1] - 0.05
+    limits = [_there(step, best) - 0.3]
+    if share >= 0.5:
+        limits += [_there(step, beat) - 0.05, _there(step, best) - 0.05]
+    return any(value < limit for limit in limits)
+
+
+def _there(step: int, curve: Curve) -> float:
+    """A curve's value at a step."""
+    before = [score for at, score in curve if at <= step and math.isfinite(score)]
+    return before[-1] if before else -math.inf
 
 
 def _time_is_up(number: int, frame: object) -> None:

@@ -1,141 +1,54 @@
 """Cure: watch, try what the findings propose, prove what helps.
 
     1  the program runs once, watched: its findings are the suspects, its score is the one to beat
-    2  screening: each edit once, same seeds; one that clearly loses is ended at half time
-    3  the best edit together with each other one that helped
-    4  proof: the best ones and the unedited program over five seeds, paired
+    2  screening: each edit once, same seeds; one that clearly loses is ended on the way
+    3  where that isn't enough, what often helps, in the order of the evidence
+    4  the best edit together with others
+    5  proof: the best one and the unedited program over five seeds, paired; more where five leave it open
 
 The cause is confirmed when a remedy of it is proven; nothing else is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..doctor import diagnose
+from ..doctor import Verdict, diagnose
+from ..errors import OutputError
 from ..record import Finding, Run
-from ..record.store import read
+from ..record.store import Store, read
+from ..rules._progress import progress
 from . import source
 from .attempt import Attempt, Order, Program, run_all
-from .plan import Candidate, candidates, general, pairs, root_of
+from .cause import confirm
+from .ladder import general, partners
+from .outcome import Cure
+from .plan import candidates, comparable, firsts, further
 from .program import Script
-from .proof import SEEDS, SMALLEST_GAIN, Comparison, compare, mean, sd
+from .trying import Runs, Trying
 
 TIMES = 10
 """A cure takes at most so many times as long as the program, where no time is told."""
 AT_LEAST = 30.0
 """Seconds that a cure may take however short the program is."""
 SCREENING = 0.4
-"""Share of the time for screening; the rest is for the proof, without which screening is worth nothing."""
+"""Share of the time for screening; the rest is for pairs and the proof, without which screening is worth nothing."""
+PAIRING = 0.5
 MOST_CANDIDATES = 14
-NEARLY_PERFECT = 0.98
+LEAST_TRIES = 3
+"""A run that learns is called healthy after all when so many remedies could be tried and none helped."""
 BALANCED = ("minority-class-ignored",)
 
 Tell = Callable[[str], None]
-
-
-@dataclass
-class Try:
-    """A candidate and what became of it."""
-
-    candidate: Candidate
-    screened: Attempt | None = None
-    scores: dict[int, float] = field(default_factory=dict)
-    comparison: Comparison | None = None
-    seconds: float = 0.0
-
-    @property
-    def proven(self) -> bool:
-        """Was it shown over all seeds that it helps?"""
-        return self.comparison is not None and self.comparison.proven
-
-    def to_dict(self, kind: str, before: Iterable[float]) -> dict[str, Any]:
-        """The public JSON form (schema 1)."""
-        old = list(self.comparison.before) if self.comparison else list(before)
-        new = list(self.comparison.after) if self.comparison else list(self.scores.values())
-        return {
-            "finding": self.candidate.finding or None,
-            "title": self.candidate.title,
-            "edit": dict(self.candidate.edit),
-            "before": {"metric": kind, "mean": _plain(mean(old)), "sd": _plain(sd(old))},
-            "after": {"metric": kind, "mean": _plain(mean(new)), "sd": _plain(sd(new))},
-            "seeds": len(new),
-            "p": self.comparison.p if self.comparison else None,
-            "proven": self.proven,
-            "seconds": round(self.seconds, 2),
-        }
-
-
-@dataclass
-class Cure:
-    """What a cure came to.
-
-    Attributes:
-        status: "cured", "not-cured", "healthy" or "unknown".
-        tries: the best proven first, then what helped less, then what didn't.
-        diff: the source change of the best proven try, where it can be written without guessing.
-        notes: what the user should know: side effects, why nothing could be judged.
-        kind: what the score is, "validation accuracy" for one.
-        failed: the program's own error when it didn't run, `traceback` the whole of it.
-    """
-
-    status: str
-    findings: list[Finding] = field(default_factory=list)
-    tries: list[Try] = field(default_factory=list)
-    baseline: dict[int, float] = field(default_factory=dict)
-    kind: str = ""
-    diff: str | None = None
-    notes: list[str] = field(default_factory=list)
-    reason: str = ""
-    failed: str = ""
-    traceback: str = ""
-    seconds: float = 0.0
-
-    @property
-    def best(self) -> Try | None:
-        """The best proven try."""
-        return self.tries[0] if self.tries and self.tries[0].proven else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The public JSON form (schema 1)."""
-        return {
-            "schema": 1,
-            "status": self.status,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "tries": [one.to_dict(self.kind, self.baseline.values()) for one in self.tries],
-            "diff": self.diff,
-        }
-
-
-def _plain(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
-
-
-@dataclass
-class _Work:
-    """The state of one cure: the program, the clock, what is known so far."""
-
-    program: Program
-    jobs: int
-    until: float
-    tell: Tell
-    steps: int | None
-    first: Attempt
-    balanced: bool
-    baseline: dict[int, float]
-
-    def order(self, edit: Mapping[str, Any], seed: int, *, beat: bool) -> Order:
-        curve = tuple(map(tuple, self.first.curve)) if beat else ()
-        seconds = max(5.0, 4 * self.first.seconds)
-        return Order(edit, seed, self.steps, seconds, curve, self.balanced)  # type: ignore[arg-type]
 
 
 def cure(
@@ -144,6 +57,8 @@ def cure(
     time: float | None = None,
     steps: int | None = None,
     jobs: int | None = None,
+    runs: Runs = run_all,
+    out: str | Path | None = None,
     tell: Tell = lambda text: None,
 ) -> Cure:
     """Find what is wrong with a program that trains, and prove a remedy.
@@ -155,6 +70,8 @@ def cure(
         time: seconds for everything; ten times the program's own by default, at least 30.
         steps: optimizer steps of each run at most.
         jobs: runs side by side; the cores by default.
+        runs: what runs the tries: forks of this process by default, or `checker.ray.Ray().runs`.
+        out: folder for the record of the watched run, the proof in it; none is kept by default.
         tell: called with a line about what is being done.
 
     Raises:
@@ -162,7 +79,7 @@ def cure(
     """
     program = _program(train)
     path = Path(program.path) if isinstance(program, Script) and not program.module else None
-    return _cure(program, time, steps, jobs, path, tell)
+    return cure_of(program, time=time, steps=steps, jobs=jobs, runs=runs, out=out, tell=tell, path=path)
 
 
 def _program(train: Script | str | Path | Callable[[], Any]) -> Program:
@@ -175,45 +92,69 @@ def _program(train: Script | str | Path | Callable[[], Any]) -> Program:
     return lambda rewrite: train()
 
 
-def _cure(
-    program: Program, time_limit: float | None, steps: int | None, jobs: int | None, path: Path | None, tell: Tell
+def cure_of(
+    train: Program | Callable[[], Any],
+    *,
+    time: float | None = None,
+    steps: int | None = None,
+    jobs: int | None = None,
+    runs: Runs = run_all,
+    out: str | Path | None = None,
+    tell: Tell = lambda text: None,
+    path: Path | None = None,
+    run: Run | None = None,
+    verdict: Verdict | None = None,
 ) -> Cure:
-    began = time.monotonic()
-    jobs = jobs or max(1, os.cpu_count() or 1)
+    """As `cure`, of a program that is ready to run; its suspects come from `verdict` where it was watched before.
+
+    Args:
+        path: of the source that a change is written for.
+        run, verdict: of an earlier watch of the same training.
+    """
+    program = train if path is not None or isinstance(train, Script) else _program(train)
+    began, limit, jobs = _now(), time, jobs or max(1, os.cpu_count() or 1)
     tell("watching it once")
-    first, run = watched(program, Order(steps=steps, seconds=(time_limit or 3600.0) / 4))
-    verdict = diagnose(run)
-    findings = list(verdict.findings)
-    if first.failed or not (first.steps or findings):  # without a step, a finding may say why
-        return _could_not_run(first, time.monotonic() - began)
-    troubled = verdict.status == "unknown" or any(one.severity != "info" for one in findings)
-    if verdict.status == "healthy" or not troubled:
-        reason = str(getattr(verdict, "reason", "") or "")
-        return Cure("healthy", findings, kind=first.kind, reason=reason, seconds=time.monotonic() - began)
-    until = began + (max(AT_LEAST, TIMES * first.seconds) if time_limit is None else time_limit)
-    balanced = bool(findings) and findings[0].id in BALANCED
-    # a proof that has begun is worth its time, where no time was told
-    hard = until if time_limit is not None else began + 3 * (until - began)
-    work = _Work(program, jobs, hard, tell, steps, first, balanced, {0: first.score})
-    if balanced:
-        work.baseline[0] = _again(work)
-    now = time.monotonic()
-    tries = _screen(work, candidates(findings)[:MOST_CANDIDATES], now + SCREENING * (until - now))
-    if not _promising(work, tries):
-        tell("nothing proposed helped; trying what often helps")
-        tries += _screen(work, general(one.candidate for one in tries), now + (SCREENING + 0.1) * (until - now))
-    tries += _screen(work, _pairs(work, tries), now + (SCREENING + 0.1) * (until - now))
-    _prove(work, tries)
-    result = _result(work, tries, findings, path)
-    result.seconds = time.monotonic() - began
+    first, seen = watched(program, Order(steps=steps, seconds=(limit or 3600.0) / 4), out)
+    run, verdict = run or seen, verdict or diagnose(seen)
+    if first.failed or not (first.steps or verdict.findings):  # without a step, a finding may say why
+        return _could_not_run(first, _now() - began)
+    until = began + (max(AT_LEAST, TIMES * first.seconds) if limit is None else limit)
+    if _fine(verdict):
+        result = Cure("healthy", list(verdict.findings), kind=first.kind, reason=verdict.reason)
+    elif first.kind == "nothing" and first.steps:
+        why = "nothing tells a better run from a worse one here: it has no accuracy, and its loss may fall below 0"
+        result = Cure("unknown", list(verdict.findings), reason=why)
+    else:
+        # a proof that has begun is worth its time, where no time was told
+        hard = until if limit is not None else began + 3 * (until - began)
+        trying = Trying(program, first, jobs, hard, runs, steps, _balanced(verdict), tell, {0: first.score})
+        _try(trying, verdict, run, until)
+        result = _result(trying, verdict, run, path)
+    result.seconds, result.watched = _now() - began, first.seconds
+    if out is not None:
+        result.folder = str(out)
+        keep(result, Path(out))
     return result
 
 
-def watched(program: Program, order: Order) -> tuple[Attempt, Run]:
-    """Run a program once in a fork, measured and watched; its attempt and its run."""
-    folder = Path(tempfile.mkdtemp(prefix="babysit-cure-"))
+def _now() -> float:
+    return time.monotonic()
+
+
+def _fine(verdict: Verdict) -> bool:
+    serious = [one for one in verdict.findings if one.severity != "info"]
+    return verdict.status == "healthy" or (verdict.status == "findings" and not serious)
+
+
+def _balanced(verdict: Verdict) -> bool:
+    return bool(verdict.findings) and verdict.findings[0].id in BALANCED
+
+
+def watched(program: Program, order: Order, out: str | Path | None = None) -> tuple[Attempt, Run]:
+    """Run a program once in a fork, measured and watched; its attempt and its run, kept in `out` where told."""
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="babysit-cure-"))
     try:
-        order = replace(order, record=str(folder))
+        order = replace(order, record=str(folder.absolute()))
         attempt = next((found for _, found in run_all(program, [order], jobs=1)), Attempt(failed="it did not start"))
         try:
             run = read(folder)
@@ -221,7 +162,17 @@ def watched(program: Program, order: Order) -> tuple[Attempt, Run]:
             run = Run()
         return attempt, run
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep(result: Cure, folder: Path) -> None:
+    """Write what the cure came to into the record of the watched run, where `show` and `report` find it."""
+    with contextlib.suppress(OutputError):
+        store = Store(folder)
+        store.set_fact("cure", result.to_record())
+        store.set_findings(result.findings)
+        store.close()
 
 
 def _could_not_run(first: Attempt, seconds: float) -> Cure:
@@ -236,100 +187,53 @@ def _could_not_run(first: Attempt, seconds: float) -> Cure:
     return Cure("unknown", reason=why, failed=first.failed, traceback=first.traceback, seconds=seconds)
 
 
-def _again(work: _Work) -> float:
+def _try(trying: Trying, verdict: Verdict, run: Run, until: float) -> None:
+    """Screening, pairs and proof, each within its share of the time."""
+    if trying.balanced:
+        trying.baseline[0] = _again(trying)
+    now = _now()
+    plan = comparable(candidates(verdict.findings), trying.first.kind)
+    trying.screen(plan[:MOST_CANDIDATES], now + SCREENING * (until - now))
+    mild = _mild(verdict, run)
+    if not trying.promising() and not mild:
+        trying.tell("nothing proposed helped; trying what often helps")
+        rest = further(general(run), (one.candidate for one in trying.tries))
+        trying.screen(comparable(rest, trying.first.kind), now + PAIRING * (until - now))
+    others = [*firsts(verdict.findings), *([] if mild else further(partners(run), ()))]
+    trying.pair(comparable(others, trying.first.kind), now + PAIRING * (until - now))
+    trying.prove()
+
+
+def _mild(verdict: Verdict, run: Run) -> bool:
+    """Does the run learn, with nothing said against it that is certain?"""
+    serious = [one for one in verdict.findings if one.severity != "info"]
+    sure = any(one.severity == "error" or one.stage == "confirmed" for one in serious)
+    return progress(run).learning and not sure
+
+
+def _again(trying: Trying) -> float:
     """The unedited score by the other measure (mean recall)."""
-    found = next((one for _, one in run_all(work.program, [work.order({}, 0, beat=False)], jobs=1)), None)
+    order = trying.order({}, 0)
+    found = next((one for _, one in trying.runs(trying.program, [order], jobs=1)), None)
     return found.score if found else math.nan
 
 
-def _screen(work: _Work, plan: list[Candidate], until: float) -> list[Try]:
-    """Each candidate once, with the first seed; none is begun after `until`."""
-    by_order: list[tuple[Order, Candidate]] = [(work.order(one.edit, 0, beat=True), one) for one in plan]
-    lookup = {id(order): candidate for order, candidate in by_order}
-    found = []
-    for order, attempt in run_all(work.program, [order for order, _ in by_order], jobs=work.jobs, until=until):
-        candidate = lookup[id(order)]
-        one = Try(candidate, attempt, seconds=attempt.seconds)
-        if attempt.usable:
-            one.scores[0] = attempt.score
-        found.append(one)
-        work.tell(f"{candidate.title}: {_outcome(attempt, work)}")
-    return found
-
-
-def _outcome(attempt: Attempt, work: _Work) -> str:
-    if attempt.failed:
-        return f"failed: {attempt.failed}"
-    if attempt.idle:
-        return "nothing there to change"
-    lost = " (ended early)" if attempt.ended == "lost" else ""
-    return f"{work.baseline[0]:.3f} → {attempt.score:.3f}{lost}"
-
-
-def _gain(work: _Work, one: Try) -> float:
-    before = work.baseline[0]
-    if 0 not in one.scores:
-        return -math.inf
-    return one.scores[0] - (before if math.isfinite(before) else -1.0)
-
-
-def _promising(work: _Work, tries: list[Try]) -> list[Try]:
-    """Those that helped on the first seed, best first; the plan's order decides within a point."""
-    helped = [one for one in tries if _gain(work, one) >= SMALLEST_GAIN]
-    return sorted(helped, key=lambda one: -round(_gain(work, one), 2))
-
-
-def _pairs(work: _Work, tries: list[Try]) -> list[Candidate]:
-    """Two edits together, where the best alone leaves something to gain."""
-    helped = _promising(work, tries)
-    if not helped or helped[0].scores[0] > NEARLY_PERFECT:
-        return []
-    return pairs(helped[0].candidate, [one.candidate for one in helped[1:]])
-
-
-def _prove(work: _Work, tries: list[Try], most: int = 3) -> None:
-    """The most promising over all seeds, in turn, until one is proven and the rest can't be better."""
-    for rank, one in enumerate(_promising(work, tries)[:most]):
-        if rank and any(other.proven for other in tries) and time.monotonic() > work.until:
-            return
-        seeds = range(1, SEEDS)
-        orders = [work.order({}, seed, beat=False) for seed in seeds if seed not in work.baseline]
-        orders += [work.order(one.candidate.edit, seed, beat=False) for seed in seeds]
-        for order, attempt in run_all(work.program, orders, jobs=work.jobs, until=work.until):
-            one.seconds += attempt.seconds if order.edit else 0.0
-            if order.edit:
-                if attempt.usable:
-                    one.scores[order.seed] = attempt.score
-            else:
-                work.baseline[order.seed] = attempt.score if attempt.steps else math.nan
-        both = [seed for seed in sorted(one.scores) if seed in work.baseline]
-        worst = [_finite(work.baseline[seed]) for seed in both]
-        one.comparison = compare(worst, [_finite(one.scores[seed]) for seed in both])
-        work.tell(f"{one.candidate.title}: {'proven' if one.proven else 'not proven'} over {len(both)} seeds")
-        if one.proven:
-            return
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else -1.0
-
-
-def _result(work: _Work, tries: list[Try], findings: list[Finding], path: Path | None) -> Cure:
-    ranked = sorted(tries, key=lambda one: (not one.proven, -_gain(work, one)))
+def _result(trying: Trying, verdict: Verdict, run: Run, path: Path | None) -> Cure:
+    findings: list[Finding] = list(verdict.findings)
+    ranked = sorted(trying.tries, key=lambda one: (not one.proven, one.lost, -trying.gain(one)))
     best = ranked[0] if ranked and ranked[0].proven else None
+    result = Cure("not-cured", findings, ranked, trying.baseline, trying.first.kind)
+    if trying.first.wrote:
+        shown = ", ".join(trying.first.wrote[:3])
+        result.notes.append(
+            f"every try writes what the program writes ({shown}); --sandbox keeps that in a folder of its own"
+        )
     if best is not None:
-        cause = root_of(best.candidate.finding, findings)
+        cause, result.findings = confirm(best.candidate, findings, best.comparison)
         best.candidate = replace(best.candidate, finding=cause)
-        findings = [_confirmed(one) if one.id == cause else one for one in findings]
-        findings.sort(key=lambda one: one.id != cause)
-    notes = []
-    if work.first.wrote:
-        shown = ", ".join(work.first.wrote[:3])
-        notes.append(f"every try writes what the program writes ({shown}); --sandbox keeps that in a folder of its own")
-    change = source.diff(path, best.candidate.edit) if best is not None and path is not None else None
-    status = "cured" if best is not None else "not-cured"
-    return Cure(status, findings, ranked, work.baseline, work.first.kind, change, notes)
-
-
-def _confirmed(finding: Finding) -> Finding:
-    return replace(finding, stage="confirmed", confidence=max(finding.confidence, 0.97))
+        result.status = "cured"
+        result.diff = source.diff(path, best.candidate.edit) if path is not None else None
+    elif _mild(verdict, run) and sum(0 in one.scores for one in ranked) >= LEAST_TRIES:
+        result.status = "healthy"
+        result.reason = f"it learns, and nothing of what was tried is better ({len(ranked)} remedies)"
+    return result

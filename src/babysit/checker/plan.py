@@ -1,4 +1,4 @@
-"""Which edits to try, in which order: what the findings propose first, what often helps after."""
+"""Which edits to try, in which order: what the findings propose first, pairs after."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ from typing import Any
 from ..hosts.edits import fields
 from ..record import Finding, Remedy
 
-GENERAL: tuple[Remedy, ...] = (
-    Remedy("Lower the learning rate 10 times", {"lr": "*0.1"}),
-    Remedy("Raise the learning rate 10 times", {"lr": "*10"}),
-    Remedy("Standardize the inputs", {"preprocess": "standardize"}),
-    Remedy("Initialize the weights by He", {"init": "he"}),
-    Remedy("Clear the gradients before each backward pass", {"zero_grad": True}),
-    Remedy("Put batch normalization after each layer", {"norm": "batch"}),
-    Remedy("Clip the gradient's norm at the 90th percentile of what was seen", {"clip_norm": "p90"}),
-    Remedy("Raise the learning rate 100 times", {"lr": "*100"}),
-    Remedy("Lower the learning rate 100 times", {"lr": "*0.01"}),
-    Remedy("Use Adam", {"optimizer": "adam", "lr": 1e-3}),
-)
-"""Tried when nothing is known, or when nothing that was proposed helps."""
+CHANGES_THE_LOSS = frozenset(
+    ("target_scale", "criterion", "criterion_input", "last_activation", "reduction", "loss_sign", "class_weights",
+     "target_shape", "dropout", "drop_nonfinite")
+)  # fmt: skip
+"""Fields after which a loss can't be compared with what it was before."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +97,29 @@ def _further(ladder: Iterable[Candidate]) -> Iterator[Candidate]:
                 yield Candidate(one.finding, title, {"lr": change}, code or None)
 
 
-def general(tried: Iterable[Candidate]) -> list[Candidate]:
-    """What often helps and wasn't tried."""
+def further(remedies: Iterable[Remedy], tried: Iterable[Candidate]) -> list[Candidate]:
+    """Remedies of no finding in particular that weren't tried."""
     seen = {one.key for one in tried}
-    rest = [Candidate("", one.title, one.edit or {}, one.code) for one in GENERAL]
-    return [one for one in rest if one.key not in seen]
+    rest = [Candidate("", one.title, one.edit or {}, one.code) for one in remedies]
+    return [one for one in _once(iter(rest)) if one.key not in seen]
+
+
+def comparable(plan: Iterable[Candidate], kind: str) -> list[Candidate]:
+    """Those whose scores of this kind can be compared with the unedited program's."""
+    return [one for one in plan if kind != "loss" or not set(one.edit) & CHANGES_THE_LOSS]
+
+
+def firsts(findings: Iterable[Finding]) -> list[Candidate]:
+    """The first remedy of each root cause: with another fault in the way it may have shown nothing by itself."""
+    known = fields()
+    return [
+        Candidate(one.id, one.remedies[0].title, one.remedies[0].edit, one.remedies[0].code)
+        for one in serious(findings)
+        if one.explained_by is None
+        and one.remedies
+        and one.remedies[0].edit
+        and set(one.remedies[0].edit) <= set(known)
+    ]
 
 
 def pairs(best: Candidate, others: Iterable[Candidate], most: int = 3) -> list[Candidate]:
@@ -120,7 +130,7 @@ def pairs(best: Candidate, others: Iterable[Candidate], most: int = 3) -> list[C
             title = f"{best.title}, and {other.title[:1].lower()}{other.title[1:]}"
             code = "\n".join(code for code in (best.code, other.code) if code) or None
             found.append(Candidate(best.finding or other.finding, title, {**best.edit, **other.edit}, code))
-    return found[:most]
+    return list(_once(iter(found)))[:most]
 
 
 def _by_turns(ladders: list[list[Candidate]]) -> Iterator[Candidate]:

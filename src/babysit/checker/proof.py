@@ -9,9 +9,25 @@ from dataclasses import dataclass
 
 SEEDS = 5
 """Five pairs give a smallest possible p of 1/32."""
+MORE_SEEDS = 3
+"""So many more pairs where five leave it open."""
 LIMIT = 1 / 2**SEEDS
 SMALLEST_GAIN = 0.01
 """One point of accuracy or of R²: less is no cure, however sure."""
+SMALLEST_LOSS = 0.1
+"""A tenth off the loss, where there is no other score."""
+
+
+def smallest_gain(kind: str, before: float) -> float:
+    """The least gain in a score of this kind that is a cure.
+
+    Examples:
+        >>> smallest_gain("validation accuracy", 0.5)
+        0.01
+        >>> smallest_gain("loss", -20.0)
+        2.0
+    """
+    return SMALLEST_LOSS * abs(before) if kind == "loss" else SMALLEST_GAIN
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,7 @@ class Comparison:
             least the one found.
         gain: mean difference.
         noise: standard error of the mean difference between two unedited trainings.
+        least: the smallest gain that counts.
     """
 
     before: tuple[float, ...]
@@ -30,14 +47,21 @@ class Comparison:
     p: float
     gain: float
     noise: float
+    least: float = SMALLEST_GAIN
 
     @property
     def proven(self) -> bool:
-        """p at its limit, and a gain of at least a point and twice the noise."""
-        return len(self.after) >= SEEDS and self.p <= LIMIT and self.gain >= max(SMALLEST_GAIN, 2 * self.noise)
+        """p at its limit, and a gain that counts and is at least three times the noise (twice, over more seeds)."""
+        times = 3 if len(self.after) < SEEDS + MORE_SEEDS else 2
+        return len(self.after) >= SEEDS and self.p <= LIMIT and self.gain >= max(self.least, times * self.noise)
+
+    @property
+    def open(self) -> bool:
+        """Might more seeds prove it?"""
+        return SEEDS <= len(self.after) < SEEDS + MORE_SEEDS and not self.proven and self.gain >= self.least
 
 
-def compare(before: Sequence[float], after: Sequence[float]) -> Comparison:
+def compare(before: Sequence[float], after: Sequence[float], *, least: float = SMALLEST_GAIN) -> Comparison:
     """Compare paired scores of shape (S,), one pair a seed.
 
     Examples:
@@ -52,13 +76,13 @@ def compare(before: Sequence[float], after: Sequence[float]) -> Comparison:
     pairs = list(zip(before, after, strict=True))
     differences = [b - a for a, b in pairs]
     if not pairs:
-        return Comparison((), (), 1.0, 0.0, 0.0)
+        return Comparison((), (), 1.0, 0.0, 0.0, least)
     observed = sum(differences)
     flips = itertools.product((1, -1), repeat=len(differences))
     slack = 1e-12 * (1 + sum(map(abs, differences)))
     as_large = sum(sum(s * d for s, d in zip(signs, differences, strict=True)) >= observed - slack for signs in flips)
     noise = sd(before) * math.sqrt(2 / len(before))
-    return Comparison(tuple(before), tuple(after), as_large / 2 ** len(pairs), observed / len(pairs), noise)
+    return Comparison(tuple(before), tuple(after), as_large / 2 ** len(pairs), observed / len(pairs), noise, least)
 
 
 def mean(values: Sequence[float]) -> float:

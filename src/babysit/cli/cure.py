@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import RecipeError
+from ..errors import OutputError
 
 
 @click.command("cure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -19,8 +20,13 @@ from ..errors import RecipeError
 )
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps of each run, at most.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs side by side; default: the cores.")
+@click.option(
+    "--ray", "address", metavar="ADDRESS", help='Spread the tries over a Ray cluster ("auto": this machine\'s).'
+)
 @click.option("--sandbox", is_flag=True, help="Run in copies of this folder, so that nothing here is written.")
 @click.option("--apply", "write", is_flag=True, help="Write the proven change into the script; a backup is kept.")
+@click.option("--out", type=click.Path(), help="Folder for the record.  [default: runs/cure-NAME-N]")
+@click.option("--no-record", is_flag=True, help="Keep no record on disk.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': to stdout).")
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -33,30 +39,70 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
 
     console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
     with console.status("loading PyTorch") if console.is_terminal else _quiet():
-        from ..checker import source
         from ..checker.cure import cure
         from ..checker.program import Script
         from ..trainer.budget import seconds_of
         from ..views.terminal.cured import cure_text
 
     program = Script(script, arguments, module, options["sandbox"])
-    tell = _teller(console)
-    found = cure(program, time=seconds_of(options["limit"]), steps=options["steps"], jobs=options["jobs"], tell=tell)
+    program.check()
+    limit = seconds_of(options["limit"])
+    out = None if options["no_record"] else _folder(options["out"], script)
+    with _cluster(options["address"]) as spread:
+        found = cure(
+            program, time=limit, steps=options["steps"], jobs=options["jobs"] or spread.get("jobs"), out=out,
+            tell=lambda text: console.print(f"  {text}", style="dim"), **{k: v for k, v in spread.items() if k != "jobs"},
+        )  # fmt: skip
     if options["json_file"]:
         _write(options["json_file"], json.dumps(found.to_dict()))
     if found.traceback:
         sys.stderr.write(found.traceback)
-    out = (
-        console if options["json_file"] == "-" else Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-    )
-    out.print(cure_text(found))
-    if options["write"] and found.diff and found.best:
-        backup = source.apply(Path(script), found.best.candidate.edit)
-        console.print(f"{script} is changed; the old one is {backup}")
-    if found.status == "not-cured" or (found.status == "unknown" and not found.failed):
-        sys.exit(1)
-    if found.failed:
-        sys.exit(1)
+    plain = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+    shown = console if options["json_file"] == "-" else plain
+    shown.print(cure_text(found))
+    if found.folder and found.best:
+        console.print(f"babysit: the record, with the proof, is in {found.folder} (babysit show {found.folder})")
+    if options["write"]:
+        _apply(found, script, module, console)
+    sys.exit(1 if found.failed or found.status in ("not-cured", "unknown") else 0)
+
+
+def _folder(told: str | None, script: str) -> Path:
+    from .watch import free_folder
+
+    return Path(told) if told else free_folder(script, verb="cure")
+
+
+class _cluster:
+    """`runs` and `jobs` of a Ray cluster, where one is asked for."""
+
+    def __init__(self, address: str | None) -> None:
+        self.address, self.ray = address, None
+
+    def __enter__(self) -> dict[str, Any]:
+        if self.address is None:
+            return {}
+        from ..checker.ray import Ray
+
+        self.ray = Ray(self.address)
+        return {"runs": self.ray.runs, "jobs": self.ray.jobs}
+
+    def __exit__(self, *error: object) -> None:
+        if self.ray is not None:
+            self.ray.close()
+
+
+def _apply(found: Any, script: str, module: bool, console: Any) -> None:
+    """Write the proven change, or say why not."""
+    if found.best is None:
+        return
+    if module or not found.diff:
+        console.print("nothing was written: this change has no single place in the source; make it by hand")
+        return
+    from ..checker import source
+
+    backup = source.apply(Path(script), found.best.candidate.edit)
+    console.print(f"{script} is changed; the old one is {backup}")
 
 
 class _quiet:
@@ -65,18 +111,13 @@ class _quiet:
     def __exit__(self, *error: object) -> None: ...
 
 
-def _teller(console: Any) -> Any:
-    def tell(text: str) -> None:
-        console.print(f"  {text}", style="dim")
-
-    return tell
-
-
 def _write(file: str, text: str) -> None:
     if file == "-":
         click.echo(text)
         return
+    part = f"{file}.part"
     try:
-        Path(file).write_text(text + "\n", encoding="utf-8")
+        Path(part).write_text(text + "\n", encoding="utf-8")
+        os.replace(part, file)
     except OSError as error:
-        raise RecipeError(f"--json needs a file that can be written, but {file}: {error.strerror}") from error
+        raise OutputError(f"the result must be written to {file}, but: {error.strerror or error}") from error

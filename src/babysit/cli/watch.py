@@ -96,15 +96,15 @@ class _Silent:
         return None
 
 
-def free_folder(script: str, base: Path = Path("runs")) -> Path:
-    """runs/watch-NAME-N, N the first number that is free."""
+def free_folder(script: str, base: Path = Path("runs"), verb: str = "watch") -> Path:
+    """runs/VERB-NAME-N, N the first number that is free."""
     name = Path(script).stem.replace(".", "-") or "script"
     if name == "__main__":
         name = Path(script).resolve().parent.name
     number = 1
-    while (base / f"watch-{name}-{number}").exists():
+    while (base / f"{verb}-{name}-{number}").exists():
         number += 1
-    return base / f"watch-{name}-{number}"
+    return base / f"{verb}-{name}-{number}"
 
 
 def to_json(verdict: Any, watcher: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from babysit.checker.plan import Candidate, candidates, general, pairs, root_of
+from babysit.checker.plan import Candidate, candidates, comparable, firsts, further, pairs, root_of
 from babysit.record import Finding, Remedy
 
 
@@ -37,7 +37,19 @@ def test_rates_are_tried_further_down_and_never_against_their_root():
 
 def test_what_often_helps_leaves_out_what_was_tried():
     tried = [Candidate("", "x", {"lr": "*0.1"})]
-    assert {"lr": "*0.1"} not in [dict(one.edit) for one in general(tried)]
+    rest = further([Remedy("x", {"lr": "*0.1"}), Remedy("y", {"init": "he"}), Remedy("y", {"init": "he"})], tried)
+    assert [dict(one.edit) for one in rest] == [{"init": "he"}]
+
+
+def test_losses_are_compared_only_where_they_mean_the_same():
+    plan = [Candidate("", "x", {"criterion": "mse"}), Candidate("", "y", {"lr": "*10"})]
+    assert comparable(plan, "loss") == plan[1:]
+    assert comparable(plan, "validation accuracy") == plan
+
+
+def test_the_first_remedy_of_each_root_may_be_a_partner():
+    found = firsts([finding("a", {"init": "he"}, {"norm": "batch"}), finding("b", {"lr": "*10"}, explained_by="a")])
+    assert [dict(one.edit) for one in found] == [{"init": "he"}]
 
 
 def test_pairs_change_two_things():

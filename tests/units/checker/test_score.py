@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 from torch import nn
 
-from babysit.checker.score import Score, tally
+from babysit.checker.score import Score
+from babysit.checker.tally import tally
 from babysit.hosts.edits.stage import Call, Stage
 
 

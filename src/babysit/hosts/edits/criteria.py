@@ -98,22 +98,53 @@ def criterion_input(stage: Stage, value: Any) -> None:
 
 @field("last_activation")
 def last_activation(stage: Stage, value: Any) -> None:
-    """The nonlinearity right before the loss is taken off ("none")."""
+    """The nonlinearity right before the loss is taken off ("none"): off the model where it is the model's last."""
     remember_inputs(stage)
+    _Strip(stage)
 
-    def strip(call: Call) -> None:
-        kinds = ("relu", "tanh", "sigmoid", "softmax", "leaky_relu", "gelu", "dropout")
+
+class _Strip:
+    """Takes the last nonlinearity off what the criterion gets.
+
+    The first criterion call shows whether the model itself ends in it; from then on the model's own output is
+    the bare one, so that whatever else the program does with it sees the change too.
+    """
+
+    KINDS = ("relu", "tanh", "sigmoid", "softmax", "leaky_relu", "gelu", "dropout")
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.name = stage, stage._now
+        self.made: Tensor | None = None
+        self.inside = False
+        stage.on_output(self._output)
+        stage.on_criterion(self._strip)
+        stage.later(lambda: setattr(self, "made", None))
+
+    def _output(self, model: Any, output: Tensor) -> Tensor:
+        self.made = None
+        bare = self._bare(output)
+        if bare is output or not self.inside:
+            self.made = output if bare is not output else None
+            return output
+        self.stage.did()
+        return bare
+
+    def _strip(self, call: Call) -> None:
         if call.name == "binary_cross_entropy":  # wants probabilities
             return
-        bare = _before(call.output, kinds)
-        if bare is call.output and call.output.ndim <= 2:
-            source = _before(_unsqueezed(call.output), kinds)
-            bare = source.reshape(call.output.shape) if source.numel() == call.output.numel() else bare
+        bare = self._bare(call.output)
         if bare is not call.output:
+            if self.made is not None and self.made.data_ptr() == call.output.data_ptr():
+                self.inside = True
             call.output = bare
-            stage.did()
+            self.stage.did()
 
-    stage.on_criterion(strip)
+    def _bare(self, x: Tensor) -> Tensor:
+        bare = _before(x, self.KINDS)
+        if bare is x and x.ndim <= 2 and (whole := _unsqueezed(x)) is not x:
+            source = _before(whole, self.KINDS)
+            bare = source.reshape(x.shape) if source is not whole else x
+        return bare
 
 
 def _unsqueezed(x: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def target_scale(stage: Stage, value: Any) -> None:
     """Regression is learned in standardized units, by the training targets seen so far.
 
     The model still answers in the targets' own units, in training and afterwards: its output is scaled back,
-    and only the criterion sees both standardized.
+    and only the criterion sees both standardized, while it is trained on.
     """
     moments = _Moments()
     used: list[tuple[Tensor, Tensor]] = []  # mean and std that the newest output was scaled back with
@@ -129,12 +129,11 @@ def target_scale(stage: Stage, value: Any) -> None:
             moments.add(seen.reshape(-1, 1))
             mean, std = moments.scale()
             call.target = ((seen - mean) / std).to(seen.dtype)
-        elif used:
+        elif used and call.training:
             mean, std = used[0]
             call.output = ((call.output - mean) / std).to(call.output.dtype)
             call.target = ((seen - mean) / std).to(seen.dtype)
-            if call.training:
-                moments.add(seen.reshape(-1, 1))
+            moments.add(seen.reshape(-1, 1))
         stage.did()
 
     stage.on_output(scale_back)

@@ -54,16 +54,17 @@ class Stage:
         models: the models seen so far, in the order of their first call.
         optimizers: the optimizers that have stepped.
         steps: optimizer steps so far.
+        depth: modules that are in their forward now, one in another.
     """
 
     def __init__(self) -> None:
         self.models: list[nn.Module] = []
         self.optimizers: list[Optimizer] = []
         self.steps = 0
+        self.depth = 0
         self._undo = contextlib.ExitStack()
         self._asked: dict[str, bool] = {}
         self._now = ""
-        self._depth = 0
         self._patched: set[str] = set()
         self.rewrite: Callable[[Any], Any] | None = None  # a change of the source, as it is loaded
         self._on: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
@@ -118,6 +119,11 @@ class Stage:
     def after_forward(self, act: Callable[[nn.Module], None]) -> None:
         """`act(model)` after a model ran, also when it failed."""
         self._ask("forward_end", act)
+        self._watch_forwards()
+
+    def on_made(self, act: Callable[[nn.Module, Any], None]) -> None:
+        """`act(model, output)` after a model ran, whatever it made."""
+        self._ask("made", act)
         self._watch_forwards()
 
     def on_output(self, act: Callable[[nn.Module, Tensor], Tensor]) -> None:
@@ -178,8 +184,8 @@ class Stage:
         self._patched.add("forwards")
 
         def before(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-            self._depth += 1
-            if self._depth > 1 or not _is_model(module):
+            self.depth += 1
+            if self.depth > 1 or not _is_model(module):
                 return None
             if not any(module is one for one in self.models):
                 self.models.append(module)
@@ -189,14 +195,15 @@ class Stage:
             return forward.inputs if forward.inputs is not inputs else None
 
         def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-            self._depth = max(0, self._depth - 1)
-            if self._depth or not _is_model(module):
+            self.depth = max(0, self.depth - 1)
+            if self.depth or not _is_model(module):
                 return None
             self._tell("forward_end", module)
             changed = output
             for name, act in self._on.get("output", ()) if isinstance(output, Tensor) else ():
                 with self.of(name):
                     changed = act(module, changed)
+            self._tell("made", module, changed)
             return None if changed is output else changed
 
         self._undo.callback(hooks.register_module_forward_pre_hook(before).remove)

@@ -8,8 +8,6 @@ from rich.console import Group
 from rich.syntax import Syntax
 from rich.text import Text
 
-from ..words import number
-
 
 def cure_text(cure: Any) -> Group:
     """The whole result of `babysit cure`, for a rich console."""
@@ -45,7 +43,7 @@ def _cured(cure: Any) -> list[Any]:
     proof.append(best.candidate.title, "bold")
     parts.append(proof)
     proof = Text("  proof   ", "dim")
-    proof.append(proof_of(cure.kind, best.comparison, best.seconds))
+    proof.append(best.words(cure.kind))
     parts.append(proof)
     if cure.diff:
         parts += [
@@ -57,22 +55,6 @@ def _cured(cure: Any) -> list[Any]:
         code.append(best.candidate.code.replace("\n", "\n          "), "cyan")
         parts.append(code)
     return parts
-
-
-def proof_of(kind: str, comparison: Any, seconds: float) -> str:
-    """`validation accuracy 0.11 ± 0.01 → 0.96 ± 0.01 in 5 of 5 seeds, p = 0.03, 40 s`."""
-    before, after = comparison.before, comparison.after
-    better = sum(new > old for old, new in zip(before, after, strict=True))
-    return (
-        f"{kind} {_spread(before)} → {_spread(after)} in {better} of {len(after)} seeds, "
-        f"p = {number(comparison.p, 2)}, {seconds:.0f} s"
-    )
-
-
-def _spread(values: Any) -> str:
-    centre = sum(values) / len(values)
-    wide = (sum((value - centre) ** 2 for value in values) / max(1, len(values) - 1)) ** 0.5
-    return f"{centre:.3f} ± {wide:.3f}"
 
 
 def _suspects(cure: Any) -> list[Text]:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...record import Evidence, Finding, Run
-from ..verdict import explained, folded, span
+from ..verdict import explained, folded, kept_proof, span
 from ..words import clean, count, duration, number, plural, share
 from .spark import spark
 
@@ -45,6 +45,8 @@ def finding_text(finding: Finding, run: Run | None = None, *, explains: Sequence
         yield Padding(line, (0, 0, 0, 2))
         if remedy.code:
             yield Padding(Text(clean(remedy.code, 800, lines=True), "bold"), (0, 0, 0, 6))
+    for proof in kept_proof(run, finding) if run is not None else ():
+        yield Padding(Text.assemble(("✔ proven  ", "green"), clean(proof, 400)), (0, 0, 0, 2))
     if explains:
         folded = Text("explains ", "dim")
         for index, one in enumerate(explains):
