@@ -31,7 +31,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
-from tests.ward.catalogue import Program, programs, read_score
+from tests.ward.catalogue import HOME, Program, programs, read_score
 
 from babysit.checker import attempt
 from babysit.checker import cure as cure_module
@@ -78,7 +78,13 @@ def judge(one: Program, baseline: bool, jobs: int) -> dict[str, Any]:
     began = _ProcessorTime.monotonic()
     found = cure(script, jobs=jobs)
     seconds = _ProcessorTime.monotonic() - began
-    row: dict[str, Any] = {"name": one.name, "cause": one.cause, "sick": one.sick, "live": one.live}
+    row: dict[str, Any] = {
+        "name": one.name,
+        "cause": one.cause,
+        "causes": one.causes,
+        "sick": one.sick,
+        "live": one.live,
+    }
     row |= {
         "status": found.status,
         "seconds": round(seconds, 1),
@@ -140,10 +146,9 @@ def table(rows: list[dict[str, Any]]) -> dict[str, Any]:
     live = [row for row in sick if row["live"]]
     healthy = [row for row in rows if not row["sick"]]
     proven = [row for row in rows if "edit" in row]
-    truth = {one.name: one.causes for one in programs()}
     return {
         "sick": len(sick),
-        "confirmed": share(sick, lambda row: row.get("confirmed") in truth[row["name"]]),
+        "confirmed": share(sick, lambda row: row.get("confirmed") in row["causes"]),
         "cured_of_live": share(live, lambda row: "edit" in row and row["after"] >= row["twin"] - CLOSE),
         "proven_but_false": share(proven, lambda row: row["after"] < row["before"] + 0.005),
         "healthy": len(healthy),
@@ -180,13 +185,16 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th program")
     parser.add_argument("--start", type=int, default=0, help="leave out so many programs first")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--ward", type=Path, default=HOME, metavar="FOLDER", help="a folder with its own ward.toml")
     parser.add_argument("--only", default="")
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     only = set(filter(None, options.only.split(",")))
-    chosen = [one for one in programs(half=options.half) if (not one.sick or one.live)][options.start :: options.every]
+    chosen = [
+        one for one in programs(half=options.half, toml=options.ward / "ward.toml") if (not one.sick or one.live)
+    ][options.start :: options.every]
     rows = []
     for one in chosen:
         if only and one.name not in only:

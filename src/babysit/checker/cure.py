@@ -93,7 +93,7 @@ def _program(train: Script | str | Path | Callable[[], Any]) -> Program:
 
 
 def cure_of(
-    train: Program | Callable[[], Any],
+    program: Program,
     *,
     time: float | None = None,
     steps: int | None = None,
@@ -111,7 +111,6 @@ def cure_of(
         path: of the source that a change is written for.
         run, verdict: of an earlier watch of the same training.
     """
-    program = train if path is not None or isinstance(train, Script) else _program(train)
     began, limit, jobs = _now(), time, jobs or max(1, os.cpu_count() or 1)
     tell("watching it once")
     first, seen = watched(program, Order(steps=steps, seconds=(limit or 3600.0) / 4), out)

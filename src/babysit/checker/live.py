@@ -87,7 +87,8 @@ class watch(_watch):
         """
         if self._entered and self._keeper is not None:
             self._keeper.stop()
-        return cure_of(replay(self.kept, self.run.step), run=self.run, verdict=self.verdict, **options)
+        train = replay(self.kept, self.run.step)
+        return cure_of(lambda rewrite: train(), run=self.run, verdict=self.verdict, **options)
 
 
 class _Keeper(Recorder):
