@@ -264,7 +264,7 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         ]
     return {
         "height": height,
-        "margin": {"l": _room_left(panel), "r": 12, "t": 10, "b": 8 if x["automargin"] else 42 if panel.x.label else 24},
+        "margin": {"l": _room_left(panel), "r": 12, "t": 10 if spokes is None else 40, "b": 8 if x["automargin"] or spokes is not None else 42 if panel.x.label else 24},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "@dim"},
         "showlegend": False, "hovermode": "closest" if any(isinstance(m, Heat | Dots | Bars) for m in marks) else "x unified",
