@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import OutputError
+from . import _page
 
 
 @click.command("cure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -28,6 +29,7 @@ from ..errors import OutputError
 @click.option("--out", type=click.Path(), help="Folder for the record.  [default: runs/cure-NAME-N]")
 @click.option("--no-record", is_flag=True, help="Keep no record on disk.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': to stdout).")
+@_page.option
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(script: str, arguments: tuple[str, ...], module: bool, **options: Any) -> None:
@@ -37,24 +39,16 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
     """
     from rich.console import Console
 
+    if options["page"] and options["no_record"]:
+        raise click.UsageError("--page shows the record: leave out --no-record")
     console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    with console.status("loading PyTorch") if console.is_terminal else _quiet():
-        from ..checker.cure import cure
-        from ..checker.program import Script
-        from ..trainer.budget import seconds_of
-        from ..views.terminal.cured import cure_text
-
-    program = Script(script, arguments, module, options["sandbox"])
-    program.check()
-    limit = seconds_of(options["limit"])
     out = None if options["no_record"] else _folder(options["out"], script)
-    with _cluster(options["address"]) as spread:
-        found = cure(
-            program, time=limit, steps=options["steps"], jobs=options["jobs"] or spread.get("jobs"), out=out,
-            tell=lambda text: console.print(f"  {text}", style="dim"), **{k: v for k, v in spread.items() if k != "jobs"},
-        )  # fmt: skip
+    with _page.page(options["page"], out):
+        found = _cured(script, arguments, module, out, options, console)
     if options["json_file"]:
         _write(options["json_file"], json.dumps(found.to_dict()))
+    from ..views.terminal.cured import cure_text
+
     if found.traceback:
         sys.stderr.write(found.traceback)
     plain = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -65,6 +59,24 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
     if options["write"]:
         _apply(found, script, module, console)
     sys.exit(1 if found.failed or found.status in ("not-cured", "unknown") else 0)
+
+
+def _cured(
+    script: str, arguments: tuple[str, ...], module: bool, out: Path | None, options: dict[str, Any], console: Any
+) -> Any:
+    with console.status("loading PyTorch") if console.is_terminal else _quiet():
+        from ..checker.cure import cure
+        from ..checker.program import Script
+        from ..trainer.budget import seconds_of
+
+    program = Script(script, arguments, module, options["sandbox"])
+    program.check()
+    with _cluster(options["address"]) as spread:
+        return cure(
+            program, time=seconds_of(options["limit"]), steps=options["steps"], jobs=options["jobs"] or spread.get("jobs"),
+            out=out, tell=lambda text: console.print(f"  {text}", style="dim"),
+            **{k: v for k, v in spread.items() if k != "jobs"},
+        )  # fmt: skip
 
 
 def _folder(told: str | None, script: str) -> Path:

@@ -117,6 +117,7 @@ class Beside:
 
     Attributes:
         url: what to open.
+        process: the page's process id.
 
     Raises:
         OutputError: it can't be started.
@@ -134,6 +135,7 @@ class Beside:
                 )  # fmt: skip
             except OSError as error:
                 raise OutputError(f"the page must be startable, but: {error}") from error
+        self.process = self._child.pid
         atexit.register(self.close)
 
     def close(self) -> None:

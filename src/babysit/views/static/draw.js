@@ -57,6 +57,15 @@ export function rememberTheme() {
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, doubleClick: "reset", scrollZoom: false, showTips: false };
 
 const waiting = new Set();
+
+// one card after another, the page's own work in between: the first is seen while the others are still drawn
+function drawNext() {
+  const [first] = waiting;
+  if (!first) return;
+  first.draw();
+  waiting.delete(first);
+  if (waiting.size) setTimeout(drawNext);
+}
 const cards = new Set();
 
 addEventListener("babysit-redraw", () => {
@@ -192,8 +201,8 @@ export class Card {
 
   drawSoon() {
     if (!this.plot || !this.shown || !this.stale || waiting.has(this)) return;
+    if (!waiting.size) requestAnimationFrame(drawNext);
     waiting.add(this);
-    requestAnimationFrame(() => { waiting.delete(this); this.draw(); });
   }
 
   draw() {
@@ -256,7 +265,7 @@ function finding(one) {
     node("p", { class: "message" }, one.message),
     one.evidence.length ? node("ul", { class: "evidence" }, one.evidence.map((each) => node("li", {}, each))) : "",
     one.remedies.map((each) => node("div", { class: "remedy" }, node("p", {}, node("span", { "aria-hidden": "true" }, "→ "), each.title), each.code ? node("pre", { tabindex: "0" }, node("code", {}, each.code)) : "")),
-    one.proof.map((each) => node("p", { class: "proof" }, each)));
+    one.proof.map((each) => node("p", { class: "proof" }, node("span", { "aria-hidden": "true" }, "✔ "), `Proven: ${each}`)));
   if (one.explains.length) {
     words.append(node("details", {}, node("summary", {}, `explains ${one.explains.map((each) => each.id).join(", ")}`),
       node("ul", {}, one.explains.map((each) => node("li", {}, node("b", {}, each.id), ` ${each.message}`)))));
