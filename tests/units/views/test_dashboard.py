@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 
 from babysit.errors import OutputError, RecipeError, RecordError
 from babysit.record import Store
-from babysit.views.dashboard import serve, serve_in_background
+from babysit.views.dashboard import Beside, serve, serve_in_background
 from babysit.views.dashboard.guard import POLICY, loopback
 from babysit.views.dashboard.library import Library
 from tests.units.views.make import EVIL, findings, full_study
@@ -427,3 +428,113 @@ def test_a_page_that_can_not_come_up_is_a_clear_error(folder):
 def test_an_unknown_run_is_named(folder):
     with pytest.raises(RecordError, match="no run 'nobody'"):
         Library(folder).path("nobody")
+
+
+def test_reading_the_list_does_not_make_it_look_new(tmp_path):
+    for index in range(3):
+        store_run(tmp_path / f"run-{index}")
+    library = Library(tmp_path)
+    first, stamp = library.entries(), library.stamp()
+    again = library.entries()
+    assert all(one is other for one, other in zip(first, again, strict=True)), "what hasn't changed is not read again"
+    assert library.stamp() == stamp
+
+
+def test_a_study_is_followed_while_its_file_is_written(tmp_path):
+    study = full_study()
+    (tmp_path / "search").mkdir()
+    write = lambda: (tmp_path / "search" / "study.json").write_text(json.dumps(study.to_dict()))  # noqa: E731
+    study.trials[-1].state = "running"
+    write()
+    library = Library(tmp_path)
+    assert library.is_study("search")
+    entry, stamp = library.entries()[0], library.stamp("search")
+    assert (entry.kind, entry.live) == ("study", True)
+    study.trials[-1].state, study.trials[-1].why = "complete", "it came to its end"
+    write()
+    assert library.stamp("search") != stamp
+    assert not library.entries()[0].live
+
+
+def test_a_page_beside_is_there_at_once_and_ends_when_told(folder):
+    began = time.monotonic()
+    beside = Beside(folder)
+    assert time.monotonic() - began < 2, "it doesn't wait for the page to be up"
+    assert len(httpx.get(f"{beside.url}api/runs", timeout=30).json()["runs"]) == 8
+    assert os.getpriority(os.PRIO_PROCESS, beside.process) == 10
+    beside.close()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(beside.url)
+
+
+def test_the_page_process_loads_nothing_heavy():
+    code = """
+        import sys
+        from babysit.views.dashboard import serve
+        serve("nothing here", port=0)
+        print([name for name in ("torch", "pyarrow", "pandas", "optuna", "sklearn", "matplotlib", "plotly") if name in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+class Harmful:
+    """What a pickle would run when it is loaded."""
+
+    def __init__(self, file) -> None:
+        self.file = str(file)
+
+    def __reduce__(self):
+        return (open, (self.file, "w"))
+
+
+def test_reading_never_runs_code_from_a_file(tmp_path):
+    import pickle
+    import sqlite3
+
+    store_run(tmp_path / "runs" / "run")
+    trap, payload = tmp_path / "it ran", pickle.dumps(Harmful(tmp_path / "it ran"))
+    db = sqlite3.connect(tmp_path / "runs" / "run" / "run.sqlite")
+    for table, column in (("rows", "data"), ("vectors", "data"), ("facts", "value"), ("events", "detail"), ("layouts", "keys"), ("findings", "value")):  # fmt: skip
+        copy = tmp_path / "runs" / f"run-{table}"
+        shutil.copytree(tmp_path / "runs" / "run", copy)
+        with sqlite3.connect(copy / "run.sqlite") as other:
+            other.execute(f"UPDATE {table} SET {column} = ?", (payload,))
+        other.close()
+    db.close()
+    (tmp_path / "runs" / "study").mkdir()
+    (tmp_path / "runs" / "study" / "study.json").write_bytes(payload)
+    with serve(tmp_path / "runs", port=0) as served:
+        for one in httpx.get(f"{served.url}api/runs", timeout=30).json()["runs"]:
+            for path in ("run", "cards", "study"):
+                assert httpx.get(f"{served.url}api/{path}", params={"name": one["key"]}, timeout=30).status_code in (200, 404)  # fmt: skip
+    assert not trap.exists()
+
+
+def test_clients_that_do_not_read_cost_nothing(tmp_path):
+    store = Store(tmp_path / "live")
+    store.append(1, {("loss.train", ""): 1.0})
+    store.flush()
+    beside = Beside(tmp_path)
+    resident = lambda: int(Path(f"/proc/{beside.process}/statm").read_text().split()[1]) * 4096 / 1e6  # noqa: E731
+    port = int(beside.url.rstrip("/").rpartition(":")[2])
+    httpx.get(f"{beside.url}api/run", params={"name": "live"}, timeout=30)
+    deaf = []
+    for _ in range(24):
+        one = socket.create_connection(("127.0.0.1", port))
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        one.sendall(f"GET /api/events?name=live HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        deaf.append(one)
+    time.sleep(0.5)
+    before = resident()
+    for step in range(2, 3000):
+        store.append(step, {("loss.train", ""): 1.0 / step})
+        if step % 500 == 0:
+            store.flush()
+            time.sleep(0.5)
+    assert resident() - before < 20, "megabytes; a message is a few kilobytes, and none waits behind another"
+    assert httpx.get(f"{beside.url}api/runs", timeout=30).status_code == 200, "others are answered meanwhile"
+    for one in deaf:
+        one.close()
+    beside.close()
+    store.close()

@@ -229,6 +229,8 @@ def _stamp(path: Path) -> tuple[float, int]:
     for one in (path, Path(f"{path}-wal")):
         with contextlib.suppress(OSError):
             status = one.stat()
+            if one is not path and not status.st_size:
+                continue  # an empty one comes and goes with whoever reads
             latest, size = max(latest, status.st_mtime), size + status.st_size
     return latest, size
 
