@@ -27,6 +27,9 @@ MOVE = advice("Take dropout off the scores", "# dropout between hidden layers, n
         "too-few-updates",
         "loss-metric-disagree",
         "minority-class-ignored",
+        "labels-independent-of-inputs",
+        "rank-collapse",
+        "dead-relu",
     ),
 )
 def dropout_too_strong(run: Run, *, limit: float = 0.7) -> Iterator[Finding]:

@@ -83,18 +83,21 @@ def _moved(run: Run, one: dict) -> bool:
     gone = one.get("optimizer") is not None and not any(
         str(other.get("index")) == str(one["optimizer"]).partition(".")[0] for other in optimizers(run)
     )
-    return gone or run.has("update.ratio", one["name"])
+    return gone or len(run.series("update.ratio", one["name"])) > 0
 
 
 def _follows(one: dict, known: list[dict]) -> bool:
-    """Has a trainable part of the network a weight of the same name and shape (a target network, a moving average)?"""
-    inner = str(one["name"]).partition(".")[2]
-    return bool(inner) and any(
-        other.get("requires_grad", True)
-        and other.get("shape") == one.get("shape")
-        and str(other["name"]).partition(".")[2] == inner
-        for other in known
-    )
+    """Has a trainable part of the network the same weights, all of them (a target network, a moving average)?"""
+    parts: dict[str, set[tuple[str, str]]] = {}
+    for other in known:
+        if other is one or other.get("requires_grad", True) or _top(other) == _top(one):
+            parts.setdefault(_top(other), set()).add((str(other["name"]).partition(".")[2], str(other.get("shape"))))
+    mine = parts.pop(_top(one))
+    return len(mine) > 1 and any(mine <= part for part in parts.values())
+
+
+def _top(one: dict) -> str:
+    return str(one["name"]).partition(".")[0]
 
 
 def _size(one: dict) -> int:

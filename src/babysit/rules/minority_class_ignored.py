@@ -41,7 +41,7 @@ def minority_class_ignored(
 
     Told apart from: a network that has collapsed to one output on balanced data (another cause), a task
     that can't be learned, the start of training, when the common class is always learned first (the loss must have
-    come to rest), and rare words among many.
+    come to rest, or the training is over), and rare words among many.
 
     Args:
         run: reads `recall.min` and `recall.val` (the smallest recall over classes), `predicted.entropy`, `target.entropy`.
@@ -74,7 +74,7 @@ def minority_class_ignored(
     times = now.guess / ((1 - now.guess) / max(1, classes - 1))
     spoken, labels = run.last("predicted.entropy"), run.last("target.entropy")
     # rare words early in training are no finding: few classes, and a course that has come to rest
-    if classes > 20 or now.slope < -3:
+    if classes > 20 or (now.slope < -3 and not (now.ended and (flat < 0.1 or _one_answer(run)))):
         return
     ignored = found_share <= recall and spoken < 0.5 * labels and (fresh or flat < 0.1)
     mostly = fresh and found_share < missed and flat < 0.5 and classes <= 4 and not criterion(run).get("weighted")
@@ -100,3 +100,9 @@ def minority_class_ignored(
 def _newest(*series: Series) -> Series:
     """The one that was read last; of two that were read as late, the first."""
     return max(series, key=lambda one: one.steps[-1] if len(one) else -1)
+
+
+def _one_answer(run: Run) -> bool:
+    """Has validation's accuracy been one and the same figure, pass after pass, as when every answer is the same?"""
+    newest = run.series("accuracy.val").tail(3)
+    return len(newest) == 3 and float(np.ptp(newest)) == 0

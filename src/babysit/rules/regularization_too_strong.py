@@ -16,7 +16,7 @@ from ._remedies import LESS_DECAY, NO_DECAY
 from ._words import number, percent
 
 
-@rule("weight.norm", "update.decay_cosine", "gradient.rms", "weight.rms", "lr", "fact:parameters", *READS, family="regularization",
+@rule("loss.addends", "weight.norm", "update.decay_cosine", "gradient.rms", "weight.rms", "lr", "fact:parameters", *READS, family="regularization",
       explains=(*NOT_LEARNING, "learning-rate-too-high", "updates-too-large", "decay-only-updates", "vanishing-gradients", "updates-too-small", "dead-relu", "rank-collapse"))  # fmt: skip
 def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5) -> Iterator[Finding]:
     """The regularization outweighs the data: weights shrink instead of learning.
@@ -49,7 +49,7 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
         CS231n, Training Neural Networks I, babysitting (crank up the regularization); TheDeepChecker (ratio 2).
     """
     decay, now = hyper(run, "weight_decay", 0.0), progress(run)
-    if now.readings < 20 or now.winning or now.step < 20:
+    if now.readings < 20 or now.step < 20:
         return
     kept = {
         where: series.last / series.first
@@ -61,19 +61,25 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
         return
     share, along = float(np.median(list(kept.values()))), float(np.median(cosine)) if cosine else math.nan
     penalty = _penalty(run)
+    by_hand = decay == 0 and share < 0.05 and run.last("loss.addends", "", 1.0) >= 2 and _pulled(run)
+    if now.winning and not by_hand:
+        return
     force = _force(run, decay)
     shrunk = share < left
     drowned = decay > 0 and not adaptive(run) and along > 0.95 and force > pull  # from the first steps on
     if (
         not (shrunk or drowned)
-        or not (decay > 0 or penalty > pull)
-        or not (along > 0.5 or force > pull or penalty > pull)
+        or not (decay > 0 or penalty > pull or by_hand)
+        or not (along > 0.5 or force > pull or penalty > pull or by_hand)
     ):
         return
     gone = share < 0.05 or along > 0.9
-    how = f"weight_decay is {number(decay)}" if decay > 0 else f"the penalty is {number(penalty)} times the criterion"
+    how = (
+        f"weight_decay is {number(decay)}" if decay > 0 else "another term of the loss pulls at them" if by_hand
+        else f"the penalty is {number(penalty)} times the criterion"
+    )  # fmt: skip
     yield found(
-        severity=grade(run, "warning"),
+        severity="warning" if by_hand else grade(run, "warning"),
         stage="suspect",
         confidence=0.85 if gone else 0.6,
         step=1,
@@ -91,6 +97,16 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
         ],
         remedies=[NO_DECAY, LESS_DECAY],
     )
+
+
+def _pulled(run: Run) -> bool:
+    """Did the first updates of most weights point towards 0?"""
+    first = [
+        float(np.median(series.values[:10]))
+        for where, series in run.each("update.decay_cosine")
+        if is_matrix(run, where) and len(series)
+    ]
+    return bool(first) and float(np.median(first)) > 0.5
 
 
 def _force(run: Run, decay: float) -> float:

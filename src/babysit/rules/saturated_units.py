@@ -55,8 +55,10 @@ def saturated_units(run: Run, *, limit: float = 0.5, blind: float = 0.9) -> Iter
             if value > limit:
                 over = np.flatnonzero(series.values > limit)
                 flat[where] = (what, value, int(series.steps[over[0]]) if len(over) else run.step)
-            elif what == "activation.saturated_units":
-                flat.pop(where, None) if value < 0.2 else None
+            elif what == "activation.saturated_units" and value < 0.2 and flat.get(where, ("", 0.0, 0))[2] > 5:
+                del flat[
+                    where
+                ]  # each unit says something for some examples (but not where most was flat from the first step on)
     if not flat:
         return
     worst = max(flat, key=lambda where: flat[where][1])

@@ -9,14 +9,14 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from . import found, rule
-from ._network import recent
+from ._network import criterion, kind_of_loss, recent
 from ._progress import judged
 from ._remedies import SAME_PREPROCESSING
 from ._words import number
 
 
 @rule(
-    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "event:val", "step",
+    "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "fact:criteria", "event:val", "step",
     family="data", explains=("overfitting", "batchnorm-train-eval-gap"),
 )  # fmt: skip
 def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> Iterator[Finding]:
@@ -95,6 +95,11 @@ def _suffers(run: Run) -> bool:
     if len(fresh) and float(np.median(np.interp(fresh, mine.steps, mine.values) - other.values[: len(fresh)])) > 0.1:
         return True
     train, val = judged(run), run.series("loss.val")
+    if len(train) and len(other) and kind_of_loss(run) == "crossentropy" and criterion(run).get("reduction") == "mean":
+        # an example answered wrongly costs at least ln 2: so much was right at the least
+        level = float(np.median(train.values[train.steps <= other.steps[0]][-20:]))
+        if 1 - level / math.log(2) - float(other.values[0]) > 0.1:
+            return True
     if not len(train) or not len(val):
         return False
     early = val.values[:3]

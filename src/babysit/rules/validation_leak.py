@@ -127,7 +127,7 @@ def _on_purpose(run: Run, values: np.ndarray) -> bool:
     batch = max(recent(run, "batch.size").values(), default=0.0)
     sizes = [float(event.detail.get("examples", 0)) for event in run.events_of("val")]
     if length and batch and sizes:
-        return max(sizes) >= 0.9 * (length - 1) * batch
+        return float(np.median(sizes)) >= 0.9 * (length - 1) * batch
     late = [series.since(run.step // 2) for where, series in run.each("batch.seen_before") if where in ("", "0")]
     late = [series for series in late if len(series) >= 3]
     if not late:
