@@ -426,9 +426,8 @@ class Search:
                 self.study.trials.append(trial)
         for plain in state.get("believed", ()):
             trial = self._by_number[plain["number"]]
-            trial.score, trial.sd, trial.scores, trial.seeds = (
-                plain[key] for key in ("score", "sd", "scores", "seeds")
-            )
+            for name in ("score", "loss", "sd", "scores", "seeds"):  # the loss decides among equal scores
+                setattr(trial, name, math.nan if plain[name] is None else plain[name])
             self.study.believed.append(trial.number)
         if self.out is not None:
             self._rung = read_rung(self.out)

@@ -108,6 +108,7 @@ def test_the_same_call_again_does_nothing_more(tmp_path):
     assert curves(again) == curves(first)
     assert again.best.number == first.best.number
     assert again.best.score == first.best.score
+    assert {one.number: one.loss for one in again.trials} == {one.number: one.loss for one in first.trials}
 
 
 @pytest.mark.parametrize("moment", [1, 9, 20, 21, 26])
