@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,11 @@ def flowers(empty_folder):
             colour = ["red", "blue", "white"][kind] if draw.random() < 0.9 else "green"
             writer.writerow([round(draw.normal(kind * 2, 0.5), 3), colour, ["ape", "bee", "cat"][kind]])
     return empty_folder
+
+
+def test_the_result_goes_to_stdout_in_a_line(empty_folder, capsys):
+    assert cli("train", "iris", *FAST, "--out", "out") == 0
+    assert re.fullmatch(r"out  test accuracy [01]\.\d{4}  \(95 %: .+ … .+; 30 examples\)\n", capsys.readouterr().out)
 
 
 def test_digits_whole(empty_folder, capsys):

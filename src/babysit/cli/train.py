@@ -54,6 +54,17 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
         import json
 
         click.echo(json.dumps(found))
+    else:
+        click.echo(_line(found))
+
+
+def _line(found: dict[str, Any]) -> str:
+    """The result in one line: where it is, and how good on the test part."""
+    name = next((name for name in ("accuracy", "r2") if name in found["test"]), None)
+    if name is None:
+        return f"{found['run']}  not tested: the test part is empty"
+    low, high = found["test"]["interval"]
+    return f"{found['run']}  test {name} {found['test'][name]:.4f}  (95 %: {low:.4f} … {high:.4f}; {found['test']['n']} examples)"
 
 
 def _train(
