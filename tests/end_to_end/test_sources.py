@@ -64,5 +64,6 @@ def test_a_small_set_says_that_the_validation_part_was_learned_from_too(empty_fo
 
 def test_our_own_run_is_healthy(empty_folder, capsys):
     assert cli("train", "digits", "--no-search", "--quiet", "model=mlp", "width=64", "epochs=12", "--out", "out") == 0
+    assert capsys.readouterr().out.startswith("out  test accuracy 0.9")
     assert cli("diagnose", "out", "--fail-on", "warning", "--json", "-") == 0
     assert json.loads(capsys.readouterr().out)["status"] == "healthy"
