@@ -240,7 +240,8 @@ def without_ours(error: BaseException) -> BaseException:
             trace = trace.tb_next
         linked = None
         for frame in reversed(frames):
-            linked = types.TracebackType(linked, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+            frame.tb_next = linked  # not a new traceback: it wants a line, and an interrupted one may have none
+            linked = frame
         one.__traceback__ = linked
         waiting += [one.__cause__, one.__context__]
         waiting += list(getattr(one, "exceptions", ()))

@@ -235,3 +235,19 @@ def test_our_frames_are_taken_out_everywhere():
             files.append(trace.tb_frame.f_code.co_filename)
             trace = trace.tb_next
         assert files == [__file__]
+
+
+def test_a_frame_interrupted_where_python_knows_no_line(tmp_path):
+    # an interrupt can come at an instruction that belongs to no line (PEP 626): its tb_lineno is None
+    module = compile("def f():\n    raise KeyboardInterrupt\nf()\n", str(tmp_path / "x.py"), "exec")
+    f = module.co_consts[0]
+    no_lines = b"".join(bytes([0b1_1111_000 | min(8, left) - 1]) for left in range(len(f.co_code) // 2, 0, -8))
+    module = module.replace(co_consts=(f.replace(co_linetable=no_lines), *module.co_consts[1:]))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        exec(module)
+    trace = without_ours(caught.value).__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    assert trace.tb_frame.f_code.co_name == "f"
+    assert trace.tb_lineno is None
