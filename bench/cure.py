@@ -39,8 +39,7 @@ from babysit.checker.attempt import Order, run_all
 from babysit.checker.cure import cure
 from babysit.checker.plan import Candidate
 from babysit.checker.program import Script
-from babysit.registry import members
-from babysit.rules import Rule
+from babysit.record import Remedy
 
 
 class _ProcessorTime:
@@ -115,14 +114,15 @@ def judge(one: Program, baseline: bool, jobs: int) -> dict[str, Any]:
 def pool() -> list[Candidate]:
     """Every edit that any finding could propose: what random search draws from."""
     from babysit.hosts.edits import fields
-    from babysit.rules import _remedies
+    from babysit.record import remedies
 
     known = fields()
-    remedies = [*(value for value in vars(_remedies).values() if hasattr(value, "edit"))]
+    all_of_them = [value for value in vars(remedies).values() if isinstance(value, Remedy)]
     edits = {
-        json.dumps(dict(one.edit), sort_keys=True): one for one in remedies if one.edit and set(one.edit) <= set(known)
+        json.dumps(dict(one.edit), sort_keys=True): one
+        for one in all_of_them
+        if one.edit and set(one.edit) <= set(known)
     }
-    assert members("babysit.rules", Rule)
     return [Candidate("", one.title, dict(one.edit)) for one in edits.values()]
 
 

@@ -246,17 +246,16 @@ def test_no_rule_ever_breaks_and_each_reads_only_what_it_declares(run):
 
 
 def test_every_remedy_is_in_the_vocabulary_of_edits():
-    from babysit.record import Remedy
-    from babysit.rules import _remedies
+    from babysit.record import Remedy, remedies
 
     table = set(re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "docs" / "edits.md").read_text(encoding="utf-8"), re.M))
-    remedies = [value for value in vars(_remedies).values() if isinstance(value, Remedy)]
-    assert len(remedies) > 30
-    for remedy in remedies:
+    found = [value for value in vars(remedies).values() if isinstance(value, Remedy)]
+    assert len(found) > 30
+    for remedy in found:
         assert set(remedy.edit or {}) <= table, remedy.title
         assert remedy.title[0].isupper()
         assert remedy.code
-    used = {name for remedy in remedies for name in remedy.edit or {}}
+    used = {name for remedy in found for name in remedy.edit or {}}
     text = (ROOT / "docs" / "edits.md").read_text(encoding="utf-8")
     for name in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text):
         assert name in RULES or name in ("zero-backward-step",), name

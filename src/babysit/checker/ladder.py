@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from ..record import Remedy, Run
-from ..rules import _remedies as known
+from ..record import remedies as known
 from ..rules._progress import progress
 
 HUNDREDTH = Remedy(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..record import Evidence, Recipe, Run
+from ..record.remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID
 from . import Outcome, Train, check, look, sick
-from ._remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID
 from ._words import failed, number, passed, unknown
 
 

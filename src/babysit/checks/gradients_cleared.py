@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import ZERO_GRAD
 from . import Outcome, Train, check, look, sick
-from ._remedies import ZERO_GRAD
 from ._words import failed, passed, unknown
 
 

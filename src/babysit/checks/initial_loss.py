@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ..record import Evidence, Recipe, Run
+from ..record.remedies import INIT_HE, SMALL_HEAD, STANDARDIZE
 from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
-from ._remedies import INIT_HE, SMALL_HEAD, STANDARDIZE
 
 _FORMULA = {"cross_entropy": "ln K", "hinge": "K - 1", "mse": "Var y"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import SKIP_NONFINITE, STANDARDIZE
 from . import Outcome, Train, check, look, sick
-from ._remedies import SKIP_NONFINITE, STANDARDIZE
 from ._words import failed, number, passed, percent, unknown
 
 

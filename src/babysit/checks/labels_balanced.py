@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import CLASS_WEIGHTS
 from . import Outcome, Train, check, look, sick
-from ._remedies import CLASS_WEIGHTS
 from ._words import failed, passed, percent, unknown
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ..record import Evidence, Recipe, Run
+from ..record.remedies import lr_of
 from . import UNREGULARIZED, Outcome, Train, check, sick
-from ._remedies import lr_of
 
 
 @check(gate=4, cost=2)

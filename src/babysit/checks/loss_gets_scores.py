@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import LOG_PROBABILITIES, LOGITS
 from . import Outcome, Train, check, look, sick
-from ._remedies import LOG_PROBABILITIES, LOGITS
 from ._words import failed, number, passed, unknown
 
 

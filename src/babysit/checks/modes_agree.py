@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ..record import Evidence, Recipe, Run
+from ..record.remedies import EVAL_MODE, GROUP_NORM, NORM_MOMENTUM, TRAIN_MODE, advice
 from . import Outcome, Train, check, look, sick
-from ._remedies import EVAL_MODE, GROUP_NORM, NORM_MOMENTUM, TRAIN_MODE, advice
 from ._words import failed, number, passed
 
 

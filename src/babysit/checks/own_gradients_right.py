@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import advice
 from . import Outcome, Train, check, look, sick
-from ._remedies import advice
 from ._words import failed, listed, passed, unknown
 
 

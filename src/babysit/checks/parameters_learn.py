@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..record import Evidence, Finding, Recipe, Run
+from ..record.remedies import ALL_PARAMETERS, MODULE_LIST, ORDER, UNDETACH, advice
 from . import Outcome, Train, check, look, sick
-from ._remedies import ALL_PARAMETERS, MODULE_LIST, ORDER, UNDETACH, advice
 from ._words import failed, listed, passed
 
 

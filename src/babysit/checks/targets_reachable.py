@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ..record import Evidence, Recipe
+from ..record.remedies import NO_LAST_ACTIVATION, STANDARDIZE_TARGETS
 from . import Outcome, Train, check, look, sick
-from ._remedies import NO_LAST_ACTIVATION, STANDARDIZE_TARGETS
 from ._words import failed, number, passed, unknown
 
 _NUMBERS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "poisson_nll_loss")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import STANDARDIZE_TARGETS
 from . import Outcome, Train, check, look, sick
-from ._remedies import STANDARDIZE_TARGETS
 from ._words import failed, number, passed, percent, unknown
 
 

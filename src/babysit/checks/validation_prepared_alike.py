@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.remedies import SAME_PREPROCESSING
 from . import Outcome, Train, check, look, sick
-from ._remedies import SAME_PREPROCESSING
 from ._words import failed, number, passed, unknown
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import CLIP, FLOAT32, LOWER_LR, advice
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._remedies import CLIP, FLOAT32, LOWER_LR, advice
 from ._words import number, percent
 
 ONE_SCALER = advice(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import CLIP, advice
 from . import found, rule
 from ._progress import judged, progress, spread
-from ._remedies import CLIP, advice
 from ._words import number
 
 INSPECT = advice("Look at that batch, and repair or drop what is in it")

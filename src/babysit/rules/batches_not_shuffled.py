@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import SHUFFLE
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._progress import progress
-from ._remedies import SHUFFLE
 from ._words import number, percent
 
 

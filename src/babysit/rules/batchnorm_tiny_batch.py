@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import GROUP_NORM, LARGER_BATCH
 from . import found, rule
 from ._network import recent
 from ._progress import READS, grade, progress
-from ._remedies import GROUP_NORM, LARGER_BATCH
 from ._words import listed, number
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM
 from . import found, rule
 from ._network import criterion, kind_of_loss, modules, recent
 from ._progress import READS, judged
-from ._remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM
 from ._words import listed, number, percent
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import CLIP, NO_CLIP
 from . import found, rule
 from ._network import adaptive, source
 from ._progress import READS, grade, progress
-from ._remedies import CLIP, NO_CLIP
 from ._words import number, percent
 
 

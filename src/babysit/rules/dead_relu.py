@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run, Series
+from ..record.remedies import INIT_HE, LEAKY, LOWER_LR
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import activation_of, module, source
 from ._progress import READS, grade, progress
-from ._remedies import INIT_HE, LEAKY, LOWER_LR
 from ._words import listed, percent
 
 

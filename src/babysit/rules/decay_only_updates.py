@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import NO_DECAY, advice
 from . import found, rule
 from ._network import parameter, recent
 from ._progress import READS, grade
-from ._remedies import NO_DECAY, advice
 from ._words import listed, number
 
 CAUSE = advice("Find out why no gradient arrives there: dead units, a cut path, an unused layer")

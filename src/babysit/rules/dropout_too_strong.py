@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import NO_DROPOUT, advice
 from . import found, rule
 from ._network import last_module, modules
 from ._progress import READS, grade, judged, progress
-from ._remedies import NO_DROPOUT, advice
 from ._words import listed, percent
 
 MOVE = advice("Take dropout off the scores", "# dropout between hidden layers, never after the last one")

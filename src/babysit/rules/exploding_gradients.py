@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import CLIP, LOWER_LR, WARM_UP
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import source
 from ._progress import READS, grade, judged, progress
-from ._remedies import CLIP, LOWER_LR, WARM_UP
 from ._words import number
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import UNFREEZE
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._draws import never_trained
 from ._network import modules, optimizers, parameters
 from ._progress import READS, progress
-from ._remedies import UNFREEZE
 from ._words import listed, percent
 
 

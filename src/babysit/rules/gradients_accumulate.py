@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import ZERO_GRAD
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._network import source
-from ._remedies import ZERO_GRAD
 from ._words import number
 
 

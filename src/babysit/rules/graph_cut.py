@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import UNDETACH, advice
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import modules, order, parameters, source
-from ._remedies import UNDETACH, advice
 from ._words import listed
 
 REPARAMETERIZE = advice(

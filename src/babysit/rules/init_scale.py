@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, CLIP, INIT_HE, INIT_XAVIER
 from . import found, rule
 from ._consequences import BAD_START, BLOW_UP, NO_SIGNAL, NOT_LEARNING
 from ._network import fan_in, last_module, module, modules, normalizes, parameter, weights
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, CLIP, INIT_HE, INIT_XAVIER
 from ._words import listed, number
 
 

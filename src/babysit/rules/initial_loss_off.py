@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import OUTPUT_BIAS, SMALL_HEAD
 from . import found, rule
 from ._network import criterion, kind_of_loss
 from ._progress import READS, grade, judged, progress
-from ._remedies import OUTPUT_BIAS, SMALL_HEAD
 from ._words import number
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import SKIP_NONFINITE, advice
 from . import found, rule
 from ._consequences import EVERYTHING
-from ._remedies import SKIP_NONFINITE, advice
 from ._words import percent
 
 

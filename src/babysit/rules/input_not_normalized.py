@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, STANDARDIZE
 from ..record.run import EMPTY
 from . import found, rule
 from ._consequences import BAD_START, BLOW_UP, NOT_LEARNING
 from ._network import activation_of, first_is, last_module, modules, recent
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, STANDARDIZE
 from ._words import number, percent
 
 

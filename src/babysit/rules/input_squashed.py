@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, STANDARDIZE
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import first_is, modules, recent
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, STANDARDIZE
 from ._words import number, percent
 
 

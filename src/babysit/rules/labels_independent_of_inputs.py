@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._network import update_ratios
 from ._progress import READS, judged, progress, spread
-from ._remedies import advice
 from ._words import number, percent
 
 ALIGN = advice(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from . import found, rule
 from ._network import NOT_NEGATIVE, adaptive, is_matrix, kind_of_loss, source, update_ratios
 from ._progress import READS, Progress, grade, judged, levels_of, progress
-from ._remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from ._words import number
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import ADAM, RAISE_LR, RAISE_LR_100
 from . import found, rule
 from ._network import source, update_ratios
 from ._progress import READS, Progress, grade, progress
-from ._remedies import ADAM, RAISE_LR, RAISE_LR_100
 from ._words import number, percent
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import MATCH_SHAPES
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import criterion, source
-from ._remedies import MATCH_SHAPES
 
 
 @rule(

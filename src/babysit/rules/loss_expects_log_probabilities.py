@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LOG_PROBABILITIES
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._network import criterion, kind_of_loss, source
-from ._remedies import LOG_PROBABILITIES
 from ._words import number
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LOGITS
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import activation_of, criterion, kind_of_loss, last_module, source
-from ._remedies import LOGITS
 from ._words import number
 
 

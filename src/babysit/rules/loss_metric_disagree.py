@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BCE, CROSS_ENTROPY
 from . import found, rule
 from ._network import REGRESSION, criterion, kind_of_loss
 from ._progress import READS, progress
-from ._remedies import BCE, CROSS_ENTROPY
 from ._words import number, percent
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Event, Evidence, Finding, Run
+from ..record.remedies import CLIP, FLOAT32, LOWER_LR, advice
 from . import found, rule
 from ._network import source
 from ._progress import judged
-from ._remedies import CLIP, FLOAT32, LOWER_LR, advice
 from ._words import number
 
 SAFE = advice("Keep logarithms, roots and divisions away from 0", "torch.log(x.clamp_min(1e-8))  # x / (norm + 1e-8)")

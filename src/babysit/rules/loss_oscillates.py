@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LARGER_BATCH, LOWER_LR, LOWER_LR_3
 from . import found, rule
 from ._network import update_ratios
 from ._progress import READS, grade, judged, progress
-from ._remedies import LARGER_BATCH, LOWER_LR, LOWER_LR_3
 from ._words import number, percent
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LOWER_LR, MEAN
 from . import found, rule
 from ._consequences import BAD_START, BLOW_UP, NOT_LEARNING
 from ._network import adaptive, criterion
 from ._progress import READS, grade, judged, progress
-from ._remedies import LOWER_LR, MEAN
 from ._words import number
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import is_matrix
 from ._progress import READS, grade, progress
-from ._remedies import advice
 from ._words import number, percent
 
 

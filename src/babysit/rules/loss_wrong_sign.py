@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import POSITIVE
 from . import found, rule
 from ._consequences import BLOW_UP, NOT_LEARNING
 from ._network import NOT_NEGATIVE, criterion, kind_of_loss, optimizers, source
 from ._progress import READS, progress
-from ._remedies import POSITIVE
 from ._words import number, percent
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._network import source
-from ._remedies import advice
 from ._words import number, percent
 
 ITEM = advice("Keep numbers, not tensors", "losses.append(loss.item())  # total += loss.item()")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
-from ._remedies import advice
 from ._words import number
 
 FLATTEN = advice(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run, Series
+from ..record.remedies import CLASS_WEIGHTS, OUTPUT_BIAS, advice
 from . import found, rule
 from ._network import criterion
 from ._progress import READS, progress
-from ._remedies import CLASS_WEIGHTS, OUTPUT_BIAS, advice
 from ._words import number, percent
 
 SAMPLER = advice("Draw the classes equally often", "WeightedRandomSampler(1 / counts[labels], len(labels))")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import INSERT_RELU
 from . import found, rule
 from ._network import activation_of, modules
 from ._progress import READS, progress
-from ._remedies import INSERT_RELU
 from ._words import listed
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BETAS, EPS, LARGER_EPS
 from . import found, rule
 from ._network import adaptive, hyper, optimizers, recent, source
 from ._progress import READS, grade, progress
-from ._remedies import BETAS, EPS, LARGER_EPS
 from ._words import number
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import ORDER
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._network import source
-from ._remedies import ORDER
 
 
 @rule("calls.without_step", "calls.backward", "event:end", "fact:loops", family="calls", explains=EVERYTHING)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import OUTPUT_BIAS, STANDARDIZE_TARGETS
 from . import found, rule
 from ._network import kind_of_loss
 from ._progress import READS, judged, progress
-from ._remedies import OUTPUT_BIAS, STANDARDIZE_TARGETS
 from ._words import number, percent
 
 

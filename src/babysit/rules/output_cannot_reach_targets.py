@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import NO_LAST_ACTIVATION, STANDARDIZE_TARGETS
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import REGRESSION, activation_of, criterion, kind_of_loss, last_module
 from ._progress import progress
-from ._remedies import NO_LAST_ACTIVATION, STANDARDIZE_TARGETS
 from ._words import number, percent
 
 

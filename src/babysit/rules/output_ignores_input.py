@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import INIT_HE, LOWER_LR, advice
 from . import found, rule
 from ._progress import READS, grade, progress
-from ._remedies import INIT_HE, LOWER_LR, advice
 from ._words import number
 
 FOLLOW = advice(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import RELU_FOR_SIGMOID, TANH_FOR_SIGMOID
 from . import found, rule
 from ._network import activation_of, last_module, module
 from ._progress import progress
-from ._remedies import RELU_FOR_SIGMOID, TANH_FOR_SIGMOID
 from ._words import listed
 
 

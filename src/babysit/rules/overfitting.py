@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import DROPOUT, MORE_DECAY, STOP_EARLY, advice
 from . import found, rule
 from ._network import criterion, kind_of_loss
 from ._progress import READS, judged, progress, spread
-from ._remedies import DROPOUT, MORE_DECAY, STOP_EARLY, advice
 from ._words import number, percent
 
 AUGMENT = advice("Get more examples, or make more of them (augmentation)")

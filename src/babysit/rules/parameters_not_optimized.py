@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import ALL_PARAMETERS, MODULE_LIST
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._draws import never_trained
 from ._network import modules, optimizers, parameters, source
 from ._progress import progress
-from ._remedies import ALL_PARAMETERS, MODULE_LIST
 from ._words import listed, percent
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, LOWER_LR, advice
 from . import found, rule
 from ._network import last_module
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, LOWER_LR, advice
 from ._words import number
 
 REPEL = advice(

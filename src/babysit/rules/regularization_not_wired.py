@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._network import source
 from ._progress import judged
-from ._remedies import advice
 from ._words import number
 
 WIRE = advice(

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LESS_DECAY, NO_DECAY
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import adaptive, hyper, is_matrix, optimizers, recent, source
 from ._progress import READS, grade, progress
-from ._remedies import LESS_DECAY, NO_DECAY
 from ._words import number, percent
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._consequences import NOT_LEARNING
-from ._remedies import advice
 from ._words import number
 
 WRAPPER = advice(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import NEXT_BATCH
 from . import found, rule
-from ._remedies import NEXT_BATCH
 from ._words import percent
 
 

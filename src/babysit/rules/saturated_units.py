@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, INIT_XAVIER, LOWER_LR, RELU_FOR_SIGMOID
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
 from ._network import activation_of, last_module, module
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, INIT_XAVIER, LOWER_LR, RELU_FOR_SIGMOID
 from ._words import listed, percent
 
 

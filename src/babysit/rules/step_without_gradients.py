@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run, Series
+from ..record.remedies import ORDER
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._network import optimizers, source
-from ._remedies import ORDER
 
 
 @rule(

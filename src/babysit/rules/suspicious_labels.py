@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._network import criterion, kind_of_loss
 from ._progress import READS, progress
-from ._remedies import advice
 from ._words import number, percent
 
 REVIEW = advice("Look at the examples whose loss is largest, and correct or drop the mislabelled ones")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import INIT_HE, INIT_XAVIER
 from . import found, rule
 from ._consequences import BAD_START, NO_SIGNAL, NOT_LEARNING
 from ._network import parameter, parameters, weights
 from ._progress import READS
-from ._remedies import INIT_HE, INIT_XAVIER
 from ._words import listed, percent
 
 

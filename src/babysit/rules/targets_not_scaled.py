@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import OUTPUT_BIAS, STANDARDIZE_TARGETS
 from . import found, rule
 from ._consequences import BAD_START, BLOW_UP, NOT_LEARNING
 from ._network import REGRESSION, kind_of_loss
 from ._progress import READS, grade, progress
-from ._remedies import OUTPUT_BIAS, STANDARDIZE_TARGETS
 from ._words import number
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LONGER, RAISE_LR, SMALLER_BATCH
 from . import found, rule
 from ._network import update_ratios
 from ._progress import READS, progress
-from ._remedies import LONGER, RAISE_LR, SMALLER_BATCH
 from ._words import number, percent
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import SAME_PREPROCESSING
 from . import found, rule
 from ._network import criterion, kind_of_loss, recent
 from ._progress import judged
-from ._remedies import SAME_PREPROCESSING
 from ._words import number
 
 

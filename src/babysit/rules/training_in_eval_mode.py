@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import TRAIN_MODE
 from . import found, rule
 from ._network import modules, source
-from ._remedies import TRAIN_MODE
 
 
 @rule(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LONGER, RAISE_LR, WIDER
 from . import found, rule
 from ._network import module, weights
 from ._progress import READS, progress
-from ._remedies import LONGER, RAISE_LR, WIDER
 from ._words import number, percent
 
 

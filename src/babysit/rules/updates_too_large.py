@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import LOWER_LR, WARM_UP
 from . import found, rule
 from ._network import update_ratios
 from ._progress import READS, grade, progress
-from ._remedies import LOWER_LR, WARM_UP
 from ._words import number, percent
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import EVAL_MODE
 from . import found, rule
 from ._network import source
-from ._remedies import EVAL_MODE
 from ._words import percent
 
 

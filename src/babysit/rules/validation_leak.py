@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
 from . import found, rule
 from ._network import epoch_length, recent
-from ._remedies import advice
 from ._words import percent
 
 SPLIT = advice(

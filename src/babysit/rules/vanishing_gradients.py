@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID, advice
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import adaptive, modules, parameter, recent, weights
 from ._progress import READS, grade, progress
-from ._remedies import BATCH_NORM, INIT_HE, RELU_FOR_SIGMOID, advice
 from ._words import number
 
 LSTM = advice(

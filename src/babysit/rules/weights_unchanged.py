@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.remedies import ALL_PARAMETERS, RAISE_LR_100
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import adaptive, parameter, recent, source
-from ._remedies import ALL_PARAMETERS, RAISE_LR_100
 from ._words import listed, number
 
 

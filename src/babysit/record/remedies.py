@@ -1,12 +1,11 @@
-"""Remedies, each written once: a title, the edit that a host can apply live, and the line a user would write.
+"""Remedies that rules and checks propose, each written once: a title, the edit that a host can apply live, and the line a user would write.
 
 The vocabulary of edits is documented in docs/edits.md; a remedy whose edit is None is advice.
 """
 
 from __future__ import annotations
 
-from ..record import Remedy
-from ._words import number
+from .finding import Remedy
 
 LOWER_LR = Remedy(
     "Lower the learning rate 10 times", {"lr": "*0.1"}, "for group in optimizer.param_groups: group['lr'] *= 0.1"
@@ -238,9 +237,13 @@ LARGER_BATCH = Remedy("Use larger batches", {"batch": "*4"}, "DataLoader(train, 
 FLOAT32 = Remedy("Compute in float32", {"precision": "float32"}, "# leave autocast out, or use bfloat16")
 
 
-def lr_of(value: float, title: str = "") -> Remedy:
-    """Set the learning rate to one value."""
-    return Remedy(title or f"Set the learning rate to {number(value)}", {"lr": value}, f"lr={number(value)}")
+def lr_of(value: float) -> Remedy:
+    """Set the learning rate to one value, of two significant digits.
+
+    >>> lr_of(0.0123).edit
+    {'lr': 0.012}
+    """
+    return Remedy(f"Set the learning rate to {value:.2g}", {"lr": float(f"{value:.2g}")}, f"lr={value:.2g}")
 
 
 def advice(title: str, code: str | None = None) -> Remedy:
