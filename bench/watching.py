@@ -4,12 +4,11 @@
     python bench/watching.py --peers         and the peers that are installed, on the same models
     python bench/watching.py --json FILE
 
-Each pair runs the same steps twice, unwatched and watched, in turns (which goes first alternates);
-the figure is the median over the pairs of watched / unwatched, with the quartiles. `whole` counts
-everything from entering the watch to leaving it (its start, which is observed densely, too), `steady` the
-second half of the steps.
-Seconds are the process's own (CPU) seconds, with one thread: on a shared machine the wall clock measures
-what others do.
+A pair is two forks of one process, the same training unwatched and watched, that run blocks of steps in turns (which
+goes first alternates); the figure is the median over the pairs of watched / unwatched, with the quartiles. `whole`
+counts everything from entering the watch to leaving it (its start, which is observed densely, too), `steady` the second
+half of the steps, both in the process's own (CPU) seconds, with one thread; `wall` is `steady` by the clock.
+The watcher's own clock is that of CPU seconds here, so that it doesn't take waiting for its turn for training.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
@@ -28,6 +29,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+BLOCKS = 100
+WARM = 5
 
 Made = tuple[nn.Module, torch.optim.Optimizer, Callable[[], torch.Tensor]]
 
@@ -99,50 +103,96 @@ def ours(**options: Any) -> Callable[..., Any]:
     """A watch of ours, found by itself."""
 
     def make(model: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-        from babysit.watcher import watch
+        from babysit.watcher import budget, judging, state, watch
 
-        return watch(**options)
+        for module in (budget, judging, state):
+            module.perf_counter = time.process_time  # type: ignore[attr-defined]
+        return watch(out=tempfile.mkdtemp(), **options)
 
     return make
 
 
-def timed(make: Callable[[], Made], steps: int, watcher: Callable[..., Any] | None) -> tuple[float, float, float]:
-    """(seconds of the whole, seconds of its second half, steps counted there)."""
+class Side:
+    """One of the two trainings of a pair: a fork that steps when it is told to, and says what that took."""
+
+    def __init__(self, make: Callable[[], Made], watcher: Callable[..., Any] | None) -> None:
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.pipe.close()
+            code = 1
+            try:
+                _serve(theirs, make, watcher)
+                code = 0
+            finally:
+                os._exit(code)
+        theirs.close()
+
+    def run(self, steps: int) -> tuple[float, float]:
+        """(CPU seconds, wall seconds) of so many steps; of leaving the watch where `steps` is 0."""
+        self.pipe.send(steps)
+        return self.pipe.recv()
+
+    def close(self) -> tuple[float, float]:
+        """Leave the watch and end; what leaving took."""
+        took = self.run(0)
+        os.waitpid(self.pid, 0)
+        return took
+
+
+def _serve(pipe: Any, make: Callable[[], Made], watcher: Callable[..., Any] | None) -> None:
     torch.manual_seed(0)
     model, optimizer, step = make()
-    for _ in range(5):
+    for _ in range(WARM):
         step()
     gc.collect()
-    gc.disable()
-    late = steps // 2
-    began = time.process_time()
-    with watcher(model, optimizer) if watcher is not None else nullcontext():
-        for _ in range(late):
+    gc.freeze()
+    context = watcher(model, optimizer) if watcher is not None else nullcontext()
+    entered = False
+    while True:
+        steps = pipe.recv()
+        cpu, wall = time.process_time(), time.perf_counter()
+        if not entered:
+            entered = True
+            context.__enter__()
+        for _ in range(steps):
             step()
-        middle = time.process_time()
-        for _ in range(steps - late):
-            step()
-        end = time.process_time()
-    whole = time.process_time() - began
-    gc.enable()
-    return whole, end - middle, steps - late
+        if not steps:
+            context.__exit__(None, None, None)
+        pipe.send((time.process_time() - cpu, time.perf_counter() - wall))
+        if not steps:
+            return
+
+
+def timed(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], flip: int) -> dict[str, list[float]]:
+    """CPU and wall seconds of one pair, [unwatched, watched]: of the whole, and of the second half of the steps.
+
+    Blocks of steps run in turns, so that a machine that grows slower or faster meanwhile is so for both.
+    """
+    sides = [Side(make, None), Side(make, watcher)]
+    block = max(1, steps // BLOCKS)
+    total = {name: [0.0, 0.0] for name in ("whole", "steady", "wall")}
+    for index in range(BLOCKS):
+        for side in (0, 1) if (index + flip) % 2 else (1, 0):
+            cpu, wall = sides[side].run(block)
+            total["whole"][side] += cpu
+            if index >= BLOCKS // 2:
+                total["steady"][side] += cpu
+                total["wall"][side] += wall
+    for side, one in enumerate(sides):
+        total["whole"][side] += one.close()[0]
+    total["steps"] = [float(block * (BLOCKS - BLOCKS // 2))]
+    return total
 
 
 def pairs(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], count: int) -> dict[str, float]:
     """The figures of `count` pairs."""
-    whole, steady, base = [], [], []
-    timed(make, max(20, steps // 10), watcher)
-    for index in range(count):
-        order = (None, watcher) if index % 2 else (watcher, None)
-        seen = {one is None: timed(make, steps, one) for one in order}
-        whole.append(seen[False][0] / seen[True][0])
-        steady.append(seen[False][1] / seen[True][1])
-        base.append(seen[True][1] / seen[True][2])
-    quarters = statistics.quantiles(steady, n=4) if count > 1 else [steady[0]] * 3
+    seen = [timed(make, steps, watcher, index) for index in range(count)]
+    ratio = {name: [one[name][1] / one[name][0] for one in seen] for name in ("whole", "steady", "wall")}
+    quarters = statistics.quantiles(ratio["steady"], n=4) if count > 1 else ratio["steady"] * 3
     return {
-        "step_ms": 1000 * statistics.median(base),
-        "whole": statistics.median(whole),
-        "steady": statistics.median(steady),
+        "step_ms": 1000 * statistics.median(one["steady"][0] / one["steps"][0] for one in seen),
+        **{name: statistics.median(values) for name, values in ratio.items()},
         "low": quarters[0],
         "high": quarters[2],
     }
@@ -153,8 +203,6 @@ def pairs(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], cou
 
 @contextmanager
 def _wandb(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    import os
-
     os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=tempfile.mkdtemp())
     import wandb  # type: ignore[import-not-found]
 
@@ -179,6 +227,14 @@ def peers() -> dict[str, Callable[..., Any]]:
     return found
 
 
+def settle() -> None:
+    """Let the allocator keep what is freed: else page faults differ from process to process by more than what is measured."""
+    wanted = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+    wanted.update(MALLOC_TOP_PAD_=str(1 << 26), OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=7)
@@ -188,9 +244,10 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--json")
     args = parser.parse_args()
+    settle()
     torch.set_num_threads(1)
     rows = []
-    print(f"{'model':<14} {'watcher':<26} {'step':>9} {'whole':>7} {'steady':>7}  quartiles")
+    print(f"{'model':<14} {'watcher':<26} {'step':>9} {'whole':>7} {'steady':>7}  quartiles        {'wall':>6}")
     for name, (make, steps) in MODELS.items():
         if args.only and args.only not in name:
             continue
@@ -206,7 +263,7 @@ def main() -> None:
             rows.append({"model": name, "watcher": title, **row})
             print(
                 f"{name:<14} {title:<26} {row['step_ms']:>6.2f} ms {row['whole']:>7.3f} {row['steady']:>7.3f}"
-                f"  {row['low']:.3f} .. {row['high']:.3f}",
+                f"  {row['low']:.3f} .. {row['high']:.3f}  {row['wall']:>6.3f}",
                 flush=True,
             )
     if args.json:

@@ -77,6 +77,10 @@ def test_it_is_pure_and_gives_as_many_values_as_it_names(probe, shape):
     elif probe.site in ("weight", "gradient", "update"):
         count = len(given[0])
         assert first.shape == ((len(probe.gives), count) if len(probe.gives) > 1 else (count,))
+    elif probe.finish:
+        numbers = probe.finish(first.reshape(-1).tolist(), shape)
+        assert len(numbers) == len(probe.gives)
+        assert all(isinstance(number, float) for number in numbers)
     else:
         assert first.numel() == len(probe.gives)
 
@@ -95,8 +99,10 @@ def test_odd_values_never_raise(probe):
         elif probe.site == "batch":
             probe(x)
         else:
-            probe(x, 1, TANH)
-            probe(x, 1, RELU)
+            for facts in (TANH, RELU):
+                values = probe(x, 1, facts)
+                if probe.finish and values is not None:
+                    probe.finish(values.reshape(-1).tolist(), x.shape)
 
 
 def test_every_reading_is_in_the_language():

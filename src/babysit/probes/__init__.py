@@ -23,7 +23,7 @@ To add one: a file here (or an entry point "babysit.probes", or `watch(…, prob
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ class Probe:
         gives: the readings, in the order of the values.
         of: roles, or names of activations, that it is taken of; empty for every one.
         examples: when > 0 the function gives one flag for each unit (bool), which are combined with
-            "or" until so many examples were seen; `finish` makes the share of them a reading.
+            "or" until so many examples were seen; the share of the others is the reading.
+        finish: the function gives sums; this makes the readings of them, on the host: (floats, shape of x) -> floats.
         whole: it needs every element; others may get an evenly spaced sample of the examples.
         rare: it is costly or changes slowly: taken at the start and now and then.
     """
@@ -53,6 +54,7 @@ class Probe:
     examples: int = 0
     whole: bool = False
     rare: bool = False
+    finish: Callable[[Sequence[float], Sequence[int]], list[float]] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -73,6 +75,7 @@ def probe(
     examples: int = 0,
     whole: bool = False,
     rare: bool = False,
+    finish: Callable[[Sequence[float], Sequence[int]], list[float]] | None = None,
 ) -> Callable[[Callable[..., Any]], Probe]:
     """Make a probe of a function; see the table above for what each site hands over."""
     if site not in SITES:
@@ -81,7 +84,7 @@ def probe(
     of = (of,) if isinstance(of, str) else tuple(of)
 
     def make(function: Callable[..., Any]) -> Probe:
-        made = Probe(function.__name__, function, site, gives, of, examples, whole, rare)
+        made = Probe(function.__name__, function, site, gives, of, examples, whole, rare, finish)
         object.__setattr__(made, "__doc__", function.__doc__)
         return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from . import probe
@@ -18,5 +17,5 @@ def activation_positive(x: Tensor, axis: int, facts: dict) -> Tensor | None:
     """
     if x.shape[0] < 2:
         return None
-    low, high = torch.aminmax(x.movedim(axis, -1).reshape(-1, x.shape[axis]), dim=0)
-    return ((low >= 0) | (high <= 0)).float().mean()
+    others = tuple(index for index in range(x.ndim) if index != axis)
+    return ((x.amin(others) >= 0) | (x.amax(others) <= 0)).float().mean()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import probe
+from ._moments import moments
 
 
 @probe("batch", gives=("batch.feature_offset", "batch.feature_offset_median", "batch.feature_spread"))
@@ -23,7 +24,7 @@ def batch_features(x: Tensor) -> Tensor | None:
         return None
     axis = 1 if x.ndim >= 4 else x.ndim - 1
     others = tuple(index for index in range(x.ndim) if index != axis)
-    var, mean = torch.var_mean(x, others, correction=0)
+    mean, var = moments(x, others)
     std = var.sqrt()
     moves = std > 1e-12 * (1 + mean.abs())
     nan = torch.full_like(std, torch.nan)

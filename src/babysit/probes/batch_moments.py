@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import probe
+from ._moments import finite_part, moments_of_all
 
 
 @probe("batch", gives=("batch.mean", "batch.std", "batch.min", "batch.max", "batch.nonfinite"))
@@ -16,9 +17,6 @@ def batch_moments(x: Tensor) -> Tensor:
         >>> batch_moments(torch.tensor([[0.0, 2.0], [4.0, 6.0]]))
         tensor([3.0000, 2.2361, 0.0000, 6.0000, 0.0000])
     """
-    finite = torch.isfinite(x)
-    share = 1 - torch.count_nonzero(finite).float() / x.numel()
-    x = torch.where(finite, x, torch.zeros_like(x))
-    std, mean = torch.std_mean(x, correction=0)
-    low, high = torch.aminmax(x)
+    x, share, low, high = finite_part(x)
+    mean, std = moments_of_all(x)
     return torch.stack([mean, std, low, high, share])

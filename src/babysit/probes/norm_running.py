@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from . import probe
+from ._moments import moments
 
 
 @probe("norm", gives=("norm.mean_gap", "norm.var_ratio", "norm.batch", "norm.updates"))
@@ -24,7 +25,7 @@ def norm_running(x: Tensor, module: nn.Module, batch: int | None = None) -> Tens
     if running_mean is None or running_var is None or x.ndim < 2:
         return None
     others = tuple(index for index in range(x.ndim) if index != 1)
-    var, mean = torch.var_mean(x, others, correction=0)
+    mean, var = moments(x, others)
     std = var.sqrt().clamp_min(1e-12)
     counted = getattr(module, "num_batches_tracked", None)
     updates = mean.new_zeros(()) if counted is None else counted.to(mean.dtype)

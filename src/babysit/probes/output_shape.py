@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import probe
+from ._moments import finite_part, moments, moments_of_all
 
 _GIVES = (
     "output.mean", "output.std", "output.min", "output.max", "output.nonfinite", "output.zeros",
@@ -24,17 +25,14 @@ def output_shape(x: Tensor, target: Tensor | None) -> Tensor:
         >>> output_shape(torch.tensor([[0.25, 0.75], [0.5, 0.5]]), None)[6]
         tensor(0.)
     """
-    finite = torch.isfinite(x)
-    share = 1 - torch.count_nonzero(finite).float() / x.numel()
-    x = torch.where(finite, x, torch.zeros_like(x))
-    std, mean = torch.std_mean(x, correction=0)
-    low, high = torch.aminmax(x)
+    x, share, low, high = finite_part(x)
+    mean, std = moments_of_all(x)
     zeros = 1 - torch.count_nonzero(x).float() / x.numel()
     none = torch.full_like(mean, -1)
     plain = logs = none
     if x.ndim >= 2 and x.shape[1] > 1:
         plain = torch.where(low >= 0, (x.sum(1) - 1).abs().amax(), none)
         logs = (x.exp().sum(1) - 1).abs().amax()
-    between = (x - x.mean(0)).square().mean() if x.shape[0] > 1 else std * torch.nan
+    between = moments(x, (0,))[1].mean() if x.shape[0] > 1 else std * torch.nan
     between = torch.where(std > 0, between / (std * std), torch.zeros_like(std))
     return torch.stack([mean, std, low, high, share, zeros, plain, logs, between])

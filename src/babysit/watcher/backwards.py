@@ -56,7 +56,7 @@ class Backwards(Forwards):
         if self.deep and loss is not None:
             self.guard("addends", self._addends, loss)
         if self.deep:
-            self.loops.setdefault("train", self.sources.here(2))
+            self.at("train", 3)
             with torch.no_grad():
                 self.guard("order", self.order.before_backward, True)
 
@@ -113,14 +113,14 @@ class Backwards(Forwards):
         called = bool(self.pending) or bool(self.criteria.known)
         for forward in self.forwards:
             if forward.reached and forward.output is not None:
-                if not called:
+                if not called and not self.light:
                     self.guard("criteria", self.criteria.by_hand, forward.output, self.put)
                 forward.output = None
             if forward.reached and forward.inputs and forward.measured:
                 for index, x in forward.inputs:
                     where = forward.root.prefix + index
-                    self.guard("batches", self.batches.measure, where, x, self.put)
-                    if index == "0" and forward.root is self.models.main():
+                    self.guard("batches", self.batches.measure, where, x, self.put, not self.light)
+                    if index == "0" and forward.root is self.models.main() and not self.light:
                         self.guard("columns", self.columns.batch, x)
                 forward.inputs = []
         self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
@@ -142,7 +142,8 @@ class Backwards(Forwards):
         if not one.taken and call.value.numel() == 1:
             where = one.where
             self.transfer.add(call.value.float(), lambda values: self.put(("loss.criterion", where), values[0]))
-        self.criteria.measure(one, call, self.put)
+        if not self.light:
+            self.criteria.measure(one, call, self.put)
 
     def _without_step(self) -> None:
         count = self.order.backwards_without_step

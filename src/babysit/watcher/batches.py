@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..probes import Probe
+from ..probes._moments import moments
 from ..record.run import Key
 from .guard import Guard
 from .layers import is_plain, sampled
@@ -39,7 +40,7 @@ class Moments:
     def add(self, x: Tensor) -> None:
         """One more batch, (N, D)."""
         n = len(x)
-        var, mean = torch.var_mean(x, 0, correction=0)
+        mean, var = moments(x, (0,))
         if self.mean is None or self.mean.shape != mean.shape:
             self.count, self.mean, self.squares = n, mean, var * n
             self.first, self.varies = x[0].clone(), (x != x[0]).any(0)
@@ -74,12 +75,12 @@ class Batches:
     _current: set[float] = field(default_factory=set)
     _keys: dict[tuple[int, torch.device], Tensor] = field(default_factory=dict)
 
-    def measure(self, where: str, x: Tensor, put: Put) -> None:
-        """One input of a training forward, at an observed step."""
+    def measure(self, where: str, x: Tensor, put: Put, features: bool = True) -> None:
+        """One input of a training forward, at an observed step; without `features` only which examples are in it."""
         if not x.numel() or x.ndim < 1:
             return
         put(("batch.size", where), float(len(x)))
-        if x.is_floating_point() and x.ndim >= 2:
+        if features and x.is_floating_point() and x.ndim >= 2:
             few = sampled(x)
             for one in self.probes:
                 if one.site == "batch":

@@ -30,6 +30,10 @@ CREDIT = 40
 """Observed steps that may be had on credit when something stirs."""
 SHORT = 4e-3
 """Steps shorter than this are looked at whole where every step is observed."""
+WHOLE = 0.1
+"""Of a step, what its observation may cost where every step is observed; else layers and weights wait for a later one."""
+RAREST = 24
+"""Steps between two whole looks, at most."""
 LONGEST = 2000
 """Steps between two wakings, observed or not: losses wait in memory until then."""
 QUIET = 3e-6
@@ -45,7 +49,7 @@ class Budget:
     Attributes:
         spent: seconds that watching has cost so far.
         step_seconds: of one step of the script, watching left out.
-        part: share of the layers that one observed step looks at, 0..1.
+        light: in the step after the newest only what costs next to nothing is looked at.
         wake: the step after which the next look is due.
         stirred: observed steps that are still wanted because something happens.
     """
@@ -53,7 +57,7 @@ class Budget:
     def __init__(self, overhead: float | None) -> None:
         self.overhead = overhead
         self.spent = 0.0
-        self.part = 1.0
+        self.light = False
         self.began = perf_counter()
         self.step_seconds = math.nan
         self.wake = 0
@@ -61,6 +65,7 @@ class Budget:
         self._last, self._last_step, self._spent_before = self.began, 0, 0.0
         self._seconds: list[float] = []
         self._cost = 0.0
+        self._look, self._spent_look = 0, 0.0
         self._due = 0
         self._credit = CREDIT
 
@@ -107,7 +112,7 @@ class Budget:
     def observe(self, step: int, was_observed: bool) -> bool:
         """Is the step after `step` to be observed? If not, `wake` says when to ask again."""
         if self.overhead is None:
-            self._shrink(0.08)
+            self.light = self._too_dear(step)
             return True
         if step < DENSE:
             return True
@@ -139,12 +144,13 @@ class Budget:
             return 0
         return math.ceil(min(debt, 2 * self._cost) / income)
 
-    def _shrink(self, most: float) -> None:
-        """Look at fewer layers at once where observing every step costs more than `most` of a step."""
-        if not self._cost or math.isnan(self.step_seconds) or min(self._seconds) < SHORT:
-            return
-        share = self._cost / max(self.step_seconds, 1e-9)
-        if share > most:
-            self.part = max(0.3, self.part * max(0.5, most / share))
-        elif share < 0.6 * most and self.part < 1:
-            self.part = min(1.0, self.part * 1.2)
+    def _too_dear(self, step: int) -> bool:
+        """Where every step is observed: is a whole look at the next one not paid for yet?"""
+        own = self.spent - self._spent_look
+        if math.isnan(self.step_seconds) or min(self._seconds) < SHORT or step < DENSE:
+            self._look, self._spent_look = step, self.spent
+            return False
+        if own > WHOLE * self.step_seconds * (step - self._look) and step - self._look < RAREST:
+            return True
+        self._look, self._spent_look = step, self.spent
+        return False

@@ -107,7 +107,7 @@ class Forwards(Passes):
                 self.structure.left(site, x)
                 if site.shape_out is None and x is not None:
                     site.shape_out = list(x.shape)
-            if site.leaf and self.layers.wanted(site):
+            if site.leaf and not self.light and self.layers.wanted(site):
                 with torch.no_grad():
                     self.layers.output(site, module, args, output, self._into(forward))
         if not self.stack:

@@ -7,7 +7,7 @@ call in a forward pass that is trained on. Nothing is kept: a probe's result is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,28 +45,18 @@ class Layers:
     probes: list[Probe]
     timed: Callable[..., Any]
     guard: Guard
-    part: float = 1.0
     rare: bool = True
     taken: set[int] = field(default_factory=set)
-    nonfinite: list[tuple[int, str]] = field(default_factory=list)  # (order, where) in this step
-    _turn: int = 0
     _windows: dict[tuple[int, str], _Window] = field(default_factory=dict)
     _fitting: dict[int, list[Probe]] = field(default_factory=dict)
 
     def begin(self) -> None:
         """An observed step begins."""
         self.taken.clear()
-        self.nonfinite = []
-        self._turn += 1
 
     def wanted(self, site: Site) -> bool:
-        """Is this site looked at in this step? All of them, or by turns where that would cost too much."""
-        if id(site) in self.taken or (site.role not in MEASURED and site.role not in MODAL):
-            return False
-        if self.part >= 1 or site.order <= 0:
-            return True
-        every = max(2, round(1 / self.part))
-        return (site.order + self._turn) % every == 0
+        """Is this site still to be looked at in this step?"""
+        return id(site) not in self.taken and (site.role in MEASURED or site.role in MODAL)
 
     def output(self, site: Site, module: nn.Module | None, inputs: Any, output: Any, put: Put) -> None:
         """Measure one site's output."""
@@ -89,18 +79,9 @@ class Layers:
             elif one.site == "norm" and module is not None:
                 given = plain_tensor(inputs)
                 if given is not None:
-                    self._send(
-                        one,
-                        site,
-                        self.guard(
-                            one.name,
-                            one,
-                            sampled(given.detach()),
-                            module,
-                            given.numel() // max(1, given.shape[1]) if given.ndim > 1 else 0,
-                        ),
-                        put,
-                    )
+                    each = given.numel() // max(1, given.shape[1]) if given.ndim > 1 else 0
+                    values = self.guard(one.name, one, sampled(given.detach()), module, each)
+                    self._send(one, site, values, put)
 
     def _of(self, site: Site) -> list[Probe]:
         found = self._fitting.get(id(site))
@@ -118,7 +99,7 @@ class Layers:
         if values is None:
             return
         if not one.examples:
-            self._send(one, site, values, put)
+            self._send(one, site, values, put, x.shape)
             return
         window = self._windows.setdefault((id(site), one.name), _Window())
         same = window.flags is not None and window.flags.shape == values.shape
@@ -129,18 +110,19 @@ class Layers:
             del self._windows[(id(site), one.name)]
             self._send(one, site, share, put)
 
-    def _send(self, one: Probe, site: Site, values: Tensor | None, put: Put) -> None:
+    def _send(self, one: Probe, site: Site, values: Tensor | None, put: Put, shape: Sequence[int] = ()) -> None:
         if values is None:
             return
 
         def receive(numbers: list[float]) -> None:
+            where = site.where
+            if one.finish is not None:
+                numbers = one.finish(numbers, shape)
             for what, value in zip(one.gives, numbers, strict=True):
-                put((what, site.where), value)
+                if value == value or what != "activation.between":  # of a single example it says nothing
+                    put((what, where), value)
             if one.name == "activation_moments":
-                bad = not abs(numbers[0]) < float("inf")
-                put(("activation.nonfinite", site.where), float(bad))
-                if bad:
-                    self.nonfinite.append((site.order, site.where))
+                put(("activation.nonfinite", where), float(not abs(numbers[0]) < float("inf")))
 
         self.transfer.add(values, receive)
 
@@ -153,8 +135,8 @@ class Layers:
             if is_plain(gradient):
                 with torch.no_grad():
                     for one in probes:
-                        values = self.guard(one.name, one, sampled(gradient.detach()), axis, site.facts)
-                        self._send(one, site, values, put)
+                        few = sampled(gradient.detach())
+                        self._send(one, site, self.guard(one.name, one, few, axis, site.facts), put, few.shape)
 
         x.register_hook(lambda gradient: self.timed(measure, gradient))
 

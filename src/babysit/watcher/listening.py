@@ -133,12 +133,18 @@ class Listening:
             self._module_hooks = []
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        observer = self.observer
+        if observer.light and observer.stack:
+            return
         if self._ours() and not is_tracing():
-            self.observer.timed(self.observer.enter, module, args, {})
+            observer.timed(observer.enter, module, args, {})
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        observer = self.observer
+        if observer.light and observer.stack and observer.stack[0][0] is not module:
+            return
         if self._ours() and not is_tracing():
-            self.observer.timed(self.observer.leave, module, args, output)
+            observer.timed(observer.leave, module, args, output)
 
     # backward
 
@@ -261,7 +267,7 @@ class Listening:
             facts = {"role": "activation", "activation": ACTIVATIONS[kind].to_dict()}
 
             def activation(*args: Any, **kwargs: Any) -> Any:
-                if is_compiling() or observer.current is None or observer.in_function:
+                if is_compiling() or observer.current is None or observer.light or observer.in_function:
                     return original(*args, **kwargs)
                 observer.in_function = True
                 try:

@@ -128,11 +128,11 @@ class Observer(Steps):
             held.begin(quiet=not self.deep)
         self.layers.begin()
         self.criteria.begin()
-        self.layers.part = self.budget.part
         rare = self.step in FACTS_AT or self.step >= self._rare_at
         if rare:
             self._rare_at = self.step + max(50, self.step // 4)
         self.layers.rare = self.parameters.rare = self.criteria.rare = rare or self.step < 2
+        self.light = self.budget.light and not self.layers.rare
 
     def many_criteria(self) -> None:
         """Criteria in a quiet interval, and no backward: that is a validation pass with gradients on."""

@@ -1,12 +1,13 @@
 """Weights, their gradients as the optimizer sees them, and their real updates: before and after a step.
 
-All at once by `torch._foreach_*`. An update is measured on at most 4,096 evenly spaced elements of
-a parameter, so that watching needs hardly any memory; that a parameter didn't move at all is only said of
-every element.
+All at once by `torch._foreach_*`. An update is measured on at most 4,096 elements of a parameter, in evenly
+spaced runs of 64, so that watching needs hardly any memory; that a parameter didn't move at all is only said
+of every element.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ from .transfer import Transfer
 
 MOST = 64
 ELEMENTS = 4096
+RUN = 64
+"""Elements of a sample that lie side by side: memory is read in lines."""
 
 Put = Callable[[Key, float], None]
 
@@ -68,23 +71,14 @@ class Parameters:
         with_grad = [p for p in everything if p.grad is not None]
         put(("gradient.missing", held.where), 1 - len(with_grad) / max(1, len(everything)))
         chosen = self.selected(optimizer)
+        names: dict[int, Parameter] = {}
         for entry, value in chosen:
             if value.grad is None:
                 put(("gradient.norm", entry.where), -1.0)
-        for own in _by_device(with_grad):
-            norms = torch.stack([one.float() for one in torch._foreach_norm([_dense(p.grad) for p in own])])
-            self._total(held, len(everything), norms, put)
-        self._measure("gradient", [(e, _dense(v.grad)) for e, v in chosen if v.grad is not None], put)
-
-    def _total(self, held: Held, count: int, norms: Tensor, put: Put) -> None:
-        zero = (norms == 0).sum().float() / max(1, count)
-        both = torch.stack([torch.linalg.vector_norm(norms), zero])
-
-        def receive(values: list[float]) -> None:
-            put(("gradient.total", "" if held.index == 0 else held.where), values[0])
-            put(("gradient.zero", held.where), values[1])
-
-        self.transfer.add(both, receive)
+            else:
+                names[id(value)] = entry
+        totals = _Totals(len(everything), held, put)
+        self._measure("gradient", [(names.get(id(p)), _dense(p.grad)) for p in with_grad], put, totals)
 
     def unheld(self, held_ids: set[int], put: Put) -> None:
         """Gradients of trainable parameters that no optimizer holds: those are never moved by a step."""
@@ -121,20 +115,28 @@ class Parameters:
                 values = self.guard(one.name, one, [row[2] for row in rows], [row[3] for row in rows])
                 self._receive(one, [row[0] for row in rows], values, put, rows)
 
-    def _measure(self, site: str, chosen: list[tuple[Parameter, Tensor]], put: Put) -> None:
+    def _measure(
+        self, site: str, chosen: list[tuple[Parameter | None, Tensor]], put: Put, totals: _Totals | None = None
+    ) -> None:
         if not chosen:
             return
-        by_device: dict[torch.device, list[tuple[Parameter, Tensor]]] = {}
+        by_device: dict[torch.device, list[tuple[Parameter | None, Tensor]]] = {}
         for row in chosen:
             by_device.setdefault(row[1].device, []).append(row)
         for own in by_device.values():
             for one in self.probes:
                 if one.site == site and (self.rare or not one.rare):
                     values = self.guard(one.name, one, [value for _, value in own])
-                    self._receive(one, [entry for entry, _ in own], values, put)
+                    self._receive(one, [entry for entry, _ in own], values, put, totals=totals)
 
     def _receive(
-        self, one: Probe, entries: list[Parameter], values: Tensor | None, put: Put, rows: list[Any] | None = None
+        self,
+        one: Probe,
+        entries: list[Parameter | None],
+        values: Tensor | None,
+        put: Put,
+        rows: list[Any] | None = None,
+        totals: _Totals | None = None,
     ) -> None:
         if values is None:
             return
@@ -142,7 +144,11 @@ class Parameters:
 
         def receive(numbers: list[float]) -> None:
             for reading, what in enumerate(one.gives):
+                if totals is not None and what == "gradient.norm":
+                    totals.add(numbers[reading * count : (reading + 1) * count])
                 for index, entry in enumerate(entries):
+                    if entry is None:
+                        continue
                     value = numbers[reading * count + index]
                     if what == "update.norm" and rows is not None:  # of a sample
                         value *= (rows[index][1].numel() / max(1, rows[index][2].numel())) ** 0.5
@@ -169,6 +175,24 @@ class Parameters:
             self.suspects.add(entry.where)
 
 
+@dataclass(eq=False)
+class _Totals:
+    """What the norms of all gradients of one optimizer come to."""
+
+    count: int
+    held: Held
+    put: Put
+    squares: float = 0.0
+    zeros: int = 0
+
+    def add(self, norms: list[float]) -> None:
+        """The norms of its gradients on one device."""
+        self.squares += sum(norm * norm for norm in norms)
+        self.zeros += sum(norm == 0 for norm in norms)
+        self.put(("gradient.total", "" if self.held.index == 0 else self.held.where), math.sqrt(self.squares))
+        self.put(("gradient.zero", self.held.where), self.zeros / max(1, self.count))
+
+
 _NAN_TELLS = ("gradient.norm", "weight.norm", "update.norm", "gradient.rms", "weight.rms")
 _FINITE = {"weight.norm": "weight.nonfinite", "gradient.norm": "gradient.nonfinite"}
 
@@ -179,17 +203,13 @@ def _dense(grad: Tensor) -> Tensor:
 
 def _thin(value: Tensor, whole: bool) -> Tensor:
     flat = value.detach()
-    flat = flat.view(-1) if flat.is_contiguous() else flat.reshape(-1)
     if whole or flat.numel() <= ELEMENTS:
-        return flat
-    return flat[:: -(-flat.numel() // ELEMENTS)]
-
-
-def _by_device(values: list[Tensor]) -> list[list[Tensor]]:
-    found: dict[torch.device, list[Tensor]] = {}
-    for value in values:
-        found.setdefault(value.device, []).append(value)
-    return list(found.values())
+        return flat.reshape(-1)
+    if not flat.is_contiguous():
+        return flat.reshape(-1)[:: -(-flat.numel() // ELEMENTS)]
+    runs = flat.numel() // RUN
+    apart = -(-runs // (ELEMENTS // RUN)) | 1  # odd: runs don't stand below one another in the columns of a matrix
+    return flat.as_strided((-(-runs // apart), RUN), (apart * RUN, 1), flat.storage_offset())
 
 
 def _rows_by_device(rows: list[Any]) -> list[list[Any]]:

@@ -104,6 +104,7 @@ class State:
         self.closed = False  # only the models and optimizers that were given
         self.deep = True
         self.hearing = True  # deep, or a validation pass runs: criteria are listened to
+        self.light = False  # deep, but only what costs next to nothing is looked at
         self.partial = False  # began in the middle of an interval: counts of calls are not whole
         self.awake = True  # criteria, activations and zero_grad are heard
         self.unmatched = 0  # criteria computed since the last backward, in quiet intervals
@@ -149,6 +150,11 @@ class State:
     def listen_closely(self, wanted: bool) -> None:
         """Hear criteria, activations and zero_grad too? The listener does it."""
         self.awake = wanted
+
+    def at(self, loop: str, depth: int) -> None:
+        """Remember where a loop of the user's calls us from, once."""
+        if loop not in self.loops:
+            self.loops[loop] = self.sources.here(depth)
 
     def update_loops(self) -> None:
         """Write where the loops are, once that is known."""

@@ -25,14 +25,14 @@ class Steps(Backwards):
             held = self.order.of(optimizer)
         self.order.zeroed(held)
         if self.deep:
-            self.loops.setdefault("zero_grad", self.sources.here(2))
+            self.at("zero_grad", 3)
 
     def zeroed_module(self, module: nn.Module) -> None:
         """zero_grad of a module was called."""
         self.hand_over()
         self.order.zeroed_module({id(p) for p in module.parameters()})
         if self.deep:
-            self.loops.setdefault("zero_grad", self.sources.here(2))
+            self.at("zero_grad", 3)
 
     def before_step(self, optimizer: Optimizer, closure: bool) -> None:
         """An optimizer is about to step."""
@@ -45,7 +45,7 @@ class Steps(Backwards):
             held.fresh = True
         if not self.deep:
             return
-        self.loops.setdefault("step", self.sources.here(2))
+        self.at("step", 3)
         with torch.no_grad():
             self.guard("parameters", self._before_step, held, optimizer, closure)
 
@@ -53,9 +53,11 @@ class Steps(Backwards):
         if held.steps == 0 or held.groups != len(optimizer.param_groups):
             self.guard("starts", self._starts)
         if not closure:
-            self.parameters.gradients(held, optimizer, self.put)
             self._carried(held)
-        self.parameters.before(held, optimizer)
+        if not self.light:
+            if not closure:
+                self.parameters.gradients(held, optimizer, self.put)
+            self.parameters.before(held, optimizer)
 
     def _carried(self, held: Held) -> None:
         values = self.order.carried(held)
@@ -109,7 +111,7 @@ class Steps(Backwards):
         return any(id(p) in mine for group in old.param_groups[:1] for p in group["params"][:1])
 
     def _after_step(self, held: Held, optimizer: Optimizer, closure: bool) -> None:
-        if closure:
+        if closure and not self.light:
             self.parameters.gradients(held, optimizer, self.put)
         if not self.partial and not held.fresh:
             for key, value in self.order.readings(held).items():
@@ -166,7 +168,8 @@ class Steps(Backwards):
     def _finish(self, optimizer: Optimizer) -> None:
         step, host, forwards = self.step, self.host, self.forwards
         with torch.no_grad():
-            self.guard("unheld", self._unheld)
+            if not self.light:
+                self.guard("unheld", self._unheld)
             trained = [one for one in forwards if one.reached]
             if forwards and not self.partial:
                 self.put(("calls.forward", ""), float(len(forwards)))

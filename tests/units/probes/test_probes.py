@@ -12,6 +12,12 @@ from babysit.probes import Probe, probe
 from babysit.registry import member
 
 
+def readings(name, x, axis=1, facts=None):
+    """What an activation's probe comes to on the host."""
+    one = get(name)
+    return one.finish(one(x, axis, facts or {}).reshape(-1).tolist(), x.shape)
+
+
 def get(name):
     return member("babysit.probes", Probe, name)
 
@@ -22,9 +28,9 @@ def x():
 
 
 def test_moments(x):
-    mean, std = get("activation_moments")(x, 1, {})
-    assert mean.item() == pytest.approx(x.numpy().mean(), rel=1e-5)
-    assert std.item() == pytest.approx(x.numpy().std(), rel=1e-5)
+    mean, std, _ = readings("activation_moments", x)
+    assert mean == pytest.approx(x.numpy().mean(), rel=1e-5)
+    assert std == pytest.approx(x.numpy().std(), rel=1e-5)
 
 
 def test_dead_units_are_units_and_not_elements(x):
@@ -48,9 +54,24 @@ def test_saturation_follows_the_facts_of_the_activation():
 
 
 def test_between_is_what_is_left_of_the_input(x):
-    value = get("activation_between")(x, 1, {}).item()
+    value = readings("activation_moments", x)[2]
     a = x.numpy()
     assert value == pytest.approx(a.var(0).mean() / a.var(), rel=1e-5)
+
+
+def test_what_is_constant_has_no_variance_at_all():
+    row = torch.randn(1, 7, generator=torch.Generator().manual_seed(3)) * 1e3
+    assert readings("activation_moments", row.expand(33, 7).contiguous())[2] == 0
+    assert get("batch_moments")(torch.full((33, 7), 0.1))[1].item() == 0
+    assert get("batch_features")(row.expand(33, 7).contiguous()).tolist()[:2] == [0, pytest.approx(np.nan, nan_ok=True)]
+
+
+def test_a_small_spread_about_a_large_mean_is_seen():
+    x = 1e4 + torch.randn(500, 8, generator=torch.Generator().manual_seed(4))
+    mean, std, between = readings("activation_moments", x)
+    a = x.double().numpy()
+    assert (mean, std) == (pytest.approx(a.mean()), pytest.approx(a.std(), rel=1e-4))
+    assert between == pytest.approx(a.var(0).mean() / a.var(), rel=1e-3)
 
 
 def test_rank_by_the_definition(x):
