@@ -112,7 +112,8 @@ class Budget:
     def observe(self, step: int, was_observed: bool) -> bool:
         """Is the step after `step` to be observed? If not, `wake` says when to ask again."""
         if self.overhead is None:
-            self.light = self._too_dear(step)
+            self.light = self._too_dear(step) and not self.stirred
+            self.stirred = max(0, self.stirred - 1)
             return True
         if step < DENSE:
             return True

@@ -134,7 +134,7 @@ class Listening:
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         observer = self.observer
-        if observer.light and observer.stack:
+        if observer.light and observer.stack and observer.stack[0][0] is not module:
             return
         if self._ours() and not is_tracing():
             observer.timed(observer.enter, module, args, {})

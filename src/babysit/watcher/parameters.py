@@ -1,7 +1,7 @@
 """Weights, their gradients as the optimizer sees them, and their real updates: before and after a step.
 
 All at once by `torch._foreach_*`. An update is measured on at most 4,096 elements of a parameter, in evenly
-spaced runs of 64, so that watching needs hardly any memory; that a parameter didn't move at all is only said
+spaced runs of 16, so that watching needs hardly any memory; that a parameter didn't move at all is only said
 of every element.
 """
 
@@ -25,7 +25,7 @@ from .transfer import Transfer
 
 MOST = 64
 ELEMENTS = 4096
-RUN = 64
+RUN = 16
 """Elements of a sample that lie side by side: memory is read in lines."""
 
 Put = Callable[[Key, float], None]

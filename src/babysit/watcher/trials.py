@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from . import copies
-from .budget import Budget
+from .budget import Budget, own_time
 from .influence import (
     at_positions,
     largest_change,
@@ -78,7 +77,7 @@ class Trials:
         if given is None:
             return
         self.tries += 1
-        began = perf_counter()
+        began = own_time()
         try:
             with copies.without_trace(given.module):
                 values = _of_few(given, target, time_first)
@@ -86,7 +85,7 @@ class Trials:
                 self.transfer.add(torch.stack(values), self._received)
         except Exception:  # whatever the model does on other values than its own: it is left alone
             self.tries = len(DUE)
-        self.seconds = perf_counter() - began
+        self.seconds = own_time() - began
         self.budget.apart(self.seconds)
 
     def _received(self, numbers: list[float]) -> None:
