@@ -105,6 +105,7 @@ class Outcome:
         reason: why it failed or can't be judged, and the way out; empty when it passed.
         suggests: what the check found out for later steps, such as {"lr": (1e-4, 1e-2)}.
         findings: what is wrong, for the doctor's views.
+        seen: facts for the record that a figure is drawn of, by their names.
         id, seconds: the check's name and what it cost, filled in by the check.
     """
 
@@ -114,6 +115,7 @@ class Outcome:
     reason: str = ""
     suggests: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    seen: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
     seconds: float = 0.0
 

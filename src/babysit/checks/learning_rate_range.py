@@ -67,7 +67,12 @@ def learning_rate_range(
         expected=expected,
         measured=f"it begins to fall at {low:.1e}, explodes at {high:.1e}" + _yours(run),
         suggests={"lr": (low, high)},
+        seen={"range_test": {"lr": rates.tolist(), "loss": [_finite(one) for one in losses], "low": low, "high": high}},
     )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _yours(run: Run) -> str:

@@ -94,6 +94,7 @@ class Decision:
                 outcome = gate(self.recipe, train_a_little)
                 self.plan.checks.append(outcome.to_dict())
                 self._ranges |= dict(outcome.suggests)
+                self.plan.seen |= dict(outcome.seen)
                 self.show.outcome(outcome)
                 if outcome.passed is False and not go_on:
                     raise TrainingError(refusal(gate, outcome.expected, outcome.measured, outcome.reason))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from ..data import Part
 from .network import Network
@@ -42,6 +45,33 @@ def confusion(network: Network, part: Part, classes: int) -> np.ndarray:
         guessed = forward(network, x).argmax(1).cpu().numpy()
         np.add.at(found, (y.cpu().numpy(), guessed), 1)
     return found
+
+
+WORST = 24
+
+
+def worst(network: Network, part: Part, task: str, classes: Sequence[str]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """The examples of a part that cost most, worst first: themselves (n, …), and what is to be said of each.
+
+    The cost of a class is -ln of its probability, of a regression the squared error.
+
+    Gives:
+        Rows `{"row": in its source, counted from 0, "true": …, "predicted": …, "loss": …}`.
+    """
+    outputs = torch.cat([forward(network, x).float() for x, _ in part.batches(1024)])
+    if task == "classification":
+        costs = functional.cross_entropy(outputs, part.y, reduction="none")
+        true, guessed = ([str(classes[one]) for one in ids] for ids in (part.y.tolist(), outputs.argmax(1).tolist()))
+    else:
+        costs = (outputs - part.y).square()
+        true, guessed = part.y.tolist(), outputs.tolist()
+    order = torch.nan_to_num(costs, torch.inf).argsort(descending=True)[:WORST]
+    rows = part.index[order].tolist()
+    told = [
+        {"row": row, "true": true[at], "predicted": guessed[at], "loss": float(costs[at])}
+        for row, at in zip(rows, order.tolist(), strict=True)
+    ]
+    return part.gather(order)[0].float().numpy(), told
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

@@ -39,6 +39,7 @@ class Plan:
             as it is trained, once the search has chosen it.
         data: a fingerprint of the split.
         threads: PyTorch's threads, which decide the order of additions.
+        seen: facts that the checks before learning saw.
         folds: what they came to, where the set is small.
         seconds: spent before the last stop.
     """
@@ -49,6 +50,7 @@ class Plan:
     settled: dict[str, Any] | None = None
     final: dict[str, Any] | None = None
     checks: list[dict[str, Any]] = field(default_factory=list)
+    seen: dict[str, Any] = field(default_factory=dict)
     study: dict[str, Any] | None = None
     folds: dict[str, Any] | None = None
     seconds: float = 0.0

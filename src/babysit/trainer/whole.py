@@ -27,10 +27,12 @@ from .criterion import name_of
 from .deciding import Decision, Search, folds_of
 from .defaults import chosen, settle
 from .facts import facts
-from .final import confusion, judge
+from .final import confusion, judge, worst
 from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made, name_for
 from .folds import Folds, joined, write_folds
 from .loop import Training
+from .network import Network
+from .portrait import Portrait, due
 from .prepared import Prepared, device_of, prepare
 from .saved import About, save_model
 from .show import Show, Silent
@@ -232,7 +234,7 @@ class _Job:
         return training
 
     def _loop(self, training: Training, path: Path, store: Store, folds: Folds | None) -> None:
-        saver = Saver(path)
+        saver, portrait = Saver(path), Portrait(training, store)
         epochs = self.recipe.epochs if folds is None else folds.until
         with self.show.progress("training", epochs) as update, stopping(training):
             while training.ended is None and len(training.history) < epochs:
@@ -242,6 +244,8 @@ class _Job:
                     raise Interrupted(self.folder)
                 if folds is not None:
                     write_folds(store, folds, epoch, self.split.task)
+                if due(epoch.number) or training.ended or epoch.number == epochs:
+                    portrait.look()
                 update(epoch.number, in_words(training))
                 saver.maybe(training)
         saver.save(training)
@@ -253,6 +257,7 @@ class _Job:
     def _write_facts(self, store: Store, training: Training, split: Split, summed: dict[str, Any]) -> None:
         known = facts(training, split)
         known |= {"recipe": self.recipe.to_dict(), "data": summed, "checks": self.plan.checks, "study": self.plan.study}
+        known |= self.plan.seen
         known |= {"machine": {"device": str(self.device), "threads": self.plan.threads}, "folds": self.plan.folds}
         for name, value in known.items():
             store.set_fact(name, value)
@@ -277,6 +282,8 @@ class _Job:
             if task == "classification" and len(self.split.test):
                 counts = confusion(network, self.split.test.to("cpu"), len(self.split.classes))
                 store.add_vector(training.step, "confusion", "", counts)
+            if folds is None and len(self.split.val):
+                self._worst(network, store, training.step)
         finally:
             store.close()
         if store.failed:
@@ -289,6 +296,13 @@ class _Job:
         self.show.facts(about_test(val, test, self.folder))
         self.show.verdict(verdict)
         return run
+
+    def _worst(self, network: Network, store: Store, step: int) -> None:
+        """The validation examples that cost most: where labels are wrong they stand here."""
+        examples, told = worst(network, self.split.val.to("cpu"), self.split.task, self.split.classes)
+        store.set_fact("worst", told)
+        if examples.ndim == 4:
+            store.add_vector(step, "worst.examples", "", examples)
 
     def _report(self, run: Run, verdict: Verdict) -> None:
         """Write `report.html`."""

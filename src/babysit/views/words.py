@@ -116,6 +116,8 @@ def clean(text: object, limit: int = 2000, *, lines: bool = False) -> str:
     text = str(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(one if lines and one == "\n" else _visible(one) for one in text)
 
 

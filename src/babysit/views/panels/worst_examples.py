@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..facts import real, table
-from ..panel import Images, Panel, panel
+from ..panel import Images, Panel, Table, panel
 from ..words import clean, number
 
 MOST = 24
@@ -16,7 +16,7 @@ def worst_examples(run):
     """The validation examples that cost most: look for wrong labels first."""
     places = run.vector_places("worst.examples")
     if not places:
-        return None
+        return _listed(run)
     _, examples = run.vectors("worst.examples", places[0])[-1]
     examples = np.asarray(examples, float)
     if examples.ndim != 4 or not examples.size:
@@ -33,6 +33,20 @@ def worst_examples(run):
         words += [f"loss {number(facts['loss'], 2)}"] if real(facts.get("loss")) is not None else []
         pictures.append((", ".join(words), _picture(one)))
     return Panel("Worst examples", [Images(pictures)], note="The validation examples that cost most.")
+
+
+def _listed(run) -> Panel | None:
+    """Rows of a table that are no pictures: where they stand in their source, counted from 0."""
+    told = [one for one in table(run, "worst") if "row" in one][:MOST]
+    if not told:
+        return None
+    cell = lambda value: clean(number(value) if isinstance(value, float) else value, 40)  # noqa: E731
+    rows = [[cell(one.get(name, "")) for name in ("row", "true", "predicted", "loss")] for one in told]
+    return Panel(
+        "Worst examples",
+        [Table(("row of the source", "true", "predicted", "loss"), rows)],
+        note="The validation examples that cost most.",
+    )
 
 
 def _picture(values: np.ndarray) -> np.ndarray:
