@@ -21,18 +21,25 @@ EXAMPLES = 512
 """As many as say of a ReLU unit that it is dead."""
 FEW = 128
 """What the rest is measured on."""
-DRAWN = {"activation.std", "activation.dead", "activation.saturated", "gradient.activation", "gradient.norm"}
+DRAWN = {
+    "activation.mean",
+    "activation.std",
+    "activation.dead",
+    "activation.saturated",
+    "gradient.activation",
+    "gradient.norm",
+}
 """Readings that a page draws; what else is measured of a training that is watched is left to `watch`."""
 LAYERS = 12
 """Layers whose histograms are kept, at most, spread through depth."""
 
 
 def due(epoch: int) -> bool:
-    """Is it looked at after this epoch (counted from 1)? The further on the more seldom: 1, 2, 3, 4, 6, 9, 14, 21 …
+    """Is it looked at after this epoch (counted from 1)? The further on the more seldom: 1, 2, 3, 4, 6, 9, 13, 19 …
 
     Examples:
         >>> [epoch for epoch in range(1, 50) if due(epoch)]
-        [1, 2, 3, 4, 6, 9, 14, 21, 32, 48]
+        [1, 2, 3, 4, 6, 9, 13, 19, 28, 42]
     """
     at = 1
     while at < epoch:
@@ -76,7 +83,7 @@ class Portrait:
         count = min(EXAMPLES, len(training.prepared.train))
         x, y = training.prepared.train.first(torch.arange(count))
         body, mode = training.body, training.body.training
-        self.found: dict[tuple[str, str], Tensor] = {}
+        self.found: dict[tuple[str, str], float] = {}
         self.histograms: dict[tuple[str, str], Tensor] = {}
         self.alive: dict[tuple[str, str], Tensor] = {}
         kept = {name for name, _, _ in spread([one for one in self.layers if measured(one[2])], LAYERS)}
@@ -100,7 +107,7 @@ class Portrait:
                 handle.remove()
         self._weights(gradients)
         if count >= EXAMPLES:  # of fewer it would be said too often
-            self.found |= {key: 1 - flags.float().mean() for key, flags in self.alive.items()}
+            self.found |= {key: 1 - float(flags.float().mean()) for key, flags in self.alive.items()}
         self._write(step, tuple(x.shape[1:]))
 
     def _output(self, name: str, facts: dict[str, Any], output: Any, kept: bool) -> None:
@@ -126,8 +133,12 @@ class Portrait:
                 before = self.alive.get((one.gives[0], name))
                 self.alive[one.gives[0], name] = values if before is None else before | values
                 continue
-            for what, value in zip(one.gives, values.reshape(-1), strict=True):
-                self.found[what, name] = value
+            numbers = values.reshape(-1).tolist()
+            numbers = numbers if one.finish is None else one.finish(numbers, x.shape)
+            self._found(one, name, numbers)
+
+    def _found(self, probe: Probe, name: str, numbers: list[float]) -> None:
+        self.found |= {(what, name): one for what, one in zip(probe.gives, numbers, strict=True) if what in DRAWN}
 
     def _weights(self, gradients: tuple[Tensor | None, ...]) -> None:
         rows = [
@@ -137,15 +148,15 @@ class Portrait:
         ]
         for probe in self.probes:
             if probe.site == "gradient" and rows:
-                for what, values in zip(probe.gives, probe([gradient for _, _, gradient in rows]), strict=True):
-                    self.found |= {(what, name): value for (name, _, _), value in zip(rows, values, strict=True)}
+                values = probe([gradient for _, _, gradient in rows]).reshape(-1, len(rows)).T.tolist()
+                for (name, _, _), numbers in zip(rows, values, strict=True):
+                    self._found(probe, name, numbers)
         for name, weight, gradient in spread(rows, LAYERS):
             self.histograms["weight.histogram", name] = histogram(weight)
             self.histograms["gradient.histogram", name] = histogram(gradient)
 
     def _write(self, step: int, shape: tuple[int, ...]) -> None:
-        values = torch.stack([one.double() for one in self.found.values()]).tolist() if self.found else []
-        self.store.append(step, dict(zip(self.found, values, strict=True)))
+        self.store.append(step, self.found)
         for (what, name), one in self.histograms.items():
             self.store.add_vector(step, what, name, one.cpu().numpy())
         if self.weights and (seen := images(self.weights[0][1], shape)) is not None:
