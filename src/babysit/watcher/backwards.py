@@ -87,8 +87,10 @@ class Backwards(Forwards):
                 self._without_step()
 
     def _look_for_hands(self) -> None:
-        """No optimizer has stepped yet: are weights moved without one?"""
-        values = [value for _, value in self.models.trainable()]
+        """The main model's optimizer hasn't stepped yet: are weights moved without one?"""
+        stepped = [own for one in self.order.held if one.steps and (own := one.optimizer()) is not None]
+        held = {id(p) for own in stepped for group in own.param_groups for p in group["params"]}
+        values = [value for _, value in self.models.trainable() if id(value) not in held]
         if self.moves.look(values):
             self.hand = ByHand(values)
             self.main = self.order.of(self.hand)

@@ -75,7 +75,7 @@ class State:
 
     _rare_at = 0
     _facts_version = -1
-    begun: tuple[int, int | None] | None = None
+    begun: tuple[int, dict[str, int | None]] | None = None
     trained_loader: int | None = None
     epochs, epoch_began = 0, 0
     urgent = False

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.data import default_collate
 
 from ..record.run import Key
 from . import facts, replicas
@@ -166,19 +167,20 @@ class Writing(State):
             length = len(loader)
         except TypeError:
             length = None
-        self.begun = (id(loader), length)
+        plain = loader.collate_fn is default_collate  # one of the user's may put time first
+        self.begun = (id(loader), {"length": length, "batch_size": loader.batch_size if plain else None})
         if self.begun[0] == self.trained_loader and self.step - self.epoch_began >= max(1, (length or 1) // 2):
             self.epochs += 1
             self.recording.add_event(self.step, "epoch", "", {"number": self.epochs})
             if length is None:
-                self.recording.set_fact("epochs", {"length": self.step - self.epoch_began})
+                self.recording.set_fact("epochs", {**self.begun[1], "length": self.step - self.epoch_began})
             self.epoch_began = self.step
 
     def _trained_on_loader(self) -> None:
         """A step was made with what the newest loader gave."""
         if self.begun is not None and self.trained_loader is None:
-            self.trained_loader, length = self.begun
-            self.recording.set_fact("epochs", {"length": length})
+            self.trained_loader, known = self.begun
+            self.recording.set_fact("epochs", known)
 
     def update_facts(self) -> None:
         """Write the facts as far as they are known."""
