@@ -262,6 +262,15 @@ def _of_both_signs(values: np.ndarray) -> bool:
     )
 
 
+def flattened(run: Run, *, before: float = 0.2, after: float = 0.005) -> bool:
+    """Did a layer tell its inputs apart at the start, and hardly any more (share of its variance between examples)?"""
+    return any(
+        series.first > before and float(np.median(series.tail(3))) < after
+        for _, series in run.each("activation.between")
+        if len(series) >= 5
+    )
+
+
 def grade(run: Run, severity: str, *, least: int = 10) -> str:
     """The severity that a heuristic may claim on this run.
 

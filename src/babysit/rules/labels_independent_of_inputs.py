@@ -11,7 +11,7 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import advice
 from . import found, rule
 from ._network import update_ratios
-from ._progress import READS, judged, progress, spread
+from ._progress import READS, flattened, judged, progress, spread
 from ._words import number, percent
 
 ALIGN = advice(
@@ -21,8 +21,8 @@ ALIGN = advice(
 
 
 @rule(
-    "loss.val", "update.ratio", "activation.dead", "output.between", "fact:dependency", "gradient.rms", "lr", *READS, family="labels",
-    explains=("loss-barely-changes", "underfitting", "overfitting", "output-ignores-input", "loss-metric-disagree", "too-few-updates"),
+    "loss.val", "update.ratio", "activation.dead", "activation.between", "output.between", "batch_val.overlap", "fact:dependency", "gradient.rms", "lr", *READS, family="labels",
+    explains=("loss-barely-changes", "underfitting", "overfitting", "output-ignores-input", "loss-metric-disagree", "too-few-updates", "validation-leak"),
 )  # fmt: skip
 def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 150) -> Iterator[Finding]:
     """The labels carry no information about the inputs, as far as the network can tell.
@@ -35,7 +35,8 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
     other; labels read from the wrong column.
 
     Told apart from: a network that can't learn: the weights move by healthy steps (1e-4 and more of
-    their size at each), the layers are alive, and the learning rate is not at its end. And from
+    their size at each), the layers are alive and tell
+    inputs apart, and the learning rate is not at its end. And from
     overfitting, where validation is at first better than a constant guess.
 
     Args:
@@ -67,17 +68,23 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
     # where validation says the same, the training loss needn't be quite as near
     near = 3 * band if never and len(run.series("loss.val")) >= 3 else band
     at_chance = _stays_at_chance(run, now.chance, near)
-    by_heart = not at_chance and never and now.fell > 0.1
+    passes = max(len(run.series("loss.val")), len(run.series("r2.val")), len(run.series("accuracy.val")))
+    by_heart = not at_chance and never and (now.fell > 0.1 or (passes >= 3 and now.last < now.chance))
     if not (at_chance or by_heart):
         return
+    if at_chance and float(np.median(ratios)) > 1e-2 and flattened(run):
+        return  # steps that large have wiped out what the layers tell of the input
+    known = by_heart and run.last("batch_val.overlap") > 0.3
     if at_chance:
         text = f"the loss has stayed within {percent(near)} of {number(now.chance)}, what a constant guess costs, for the newest half of the run"
     else:
         text = "the training loss falls, but validation was never better than a constant guess: the labels are learned by heart"
+        if known:
+            text += f", and not even the {percent(run.last('batch_val.overlap'))} of validation that was trained on has the labels that it had there"
     yield found(
         severity="warning",
         stage="suspect",
-        confidence=0.55 if at_chance else 0.6,
+        confidence=0.55 if at_chance else 0.85 if known else 0.6,
         step=0,
         message=f"The labels seem to have nothing to do with the inputs: {text}, though the weights move by healthy steps ({number(float(np.median(ratios)))} of their size).",
         evidence=[
@@ -98,9 +105,11 @@ def _stays_at_chance(run: Run, chance: float, band: float) -> bool:
 
 
 def _never_generalizes(run: Run, chance: float, guess: float) -> bool:
-    losses, scores = run.series("loss.val").values, run.series("accuracy.val").values
+    losses, scores, fits = (run.series(what).values for what in ("loss.val", "accuracy.val", "r2.val"))
     if len(losses) < 1 and len(scores) < 3:
         return False
+    if np.isfinite(fits).any():  # by the variance of validation's own targets
+        return bool(np.fmax.reduce(fits) < 0.03)
     if len(losses) and not np.fmin.reduce(losses) > 0.97 * chance:
         return False
     return not len(scores) or math.isnan(guess) or bool(np.fmax.reduce(scores) < guess + 0.1 * (1 - guess))

@@ -11,12 +11,12 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from . import found, rule
 from ._network import NOT_NEGATIVE, adaptive, is_matrix, kind_of_loss, source, update_ratios
-from ._progress import READS, Progress, grade, judged, levels_of, progress
+from ._progress import READS, Progress, flattened, grade, judged, levels_of, progress
 from ._words import number
 
 
 @rule(
-    "update.ratio", "activation.dead", "activation.zeros", "lr", "fact:criteria", *READS, family="rate",
+    "update.ratio", "activation.dead", "activation.zeros", "activation.between", "lr", "fact:criteria", *READS, family="rate",
     explains=("loss-not-finite", "loss-oscillates", "exploding-gradients", "updates-too-large", "dead-relu", "saturated-units", "output-ignores-input",
         "loss-barely-changes", "labels-independent-of-inputs", "underfitting", "amp-skips-steps", "clipping-too-tight", "rank-collapse",
         "minority-class-ignored", "vanishing-gradients", "updates-too-small", "loss-metric-disagree"),
@@ -223,7 +223,8 @@ def _relapsing(run: Run, now: Progress, times: float, ratio: float, moved: float
         if level < low:
             low, up = float(level), False
         gain = min(now.first, now.chance) - low
-        back = (level - low) / gain if gain > 0.25 * now.chance else 0.0
+        # the median of five readings has 0.56 times their noise: lucky batches and unlucky ones are no relapse
+        back = (level - low) / gain if gain > max(0.25 * now.chance, 8 * 0.56 * now.noise) else 0.0
         falls += back > 0.9 and not up
         up = back > 0.9 or (up and back > 0.3)
     if falls < 3:
@@ -236,12 +237,14 @@ def _relapsing(run: Run, now: Progress, times: float, ratio: float, moved: float
 
 def _worse_than_chance(run: Run, now: Progress, times: float, ratio: float, moved: float) -> Said:
     """After many large steps the loss still jumps about above what a constant guess costs, or hardly below it."""
-    if now.readings < 30 or not now.chance > 0 or not ratio > moved or now.learning:
+    if now.readings < 30 or not now.chance > 0 or not ratio > 0.3 * moved or now.learning:
         return None
-    if now.last > 1.1 * now.chance and now.last >= 0.5 * now.first:
+    if ratio > moved and now.last > 1.1 * now.chance and now.last >= 0.5 * now.first:
         sure = 0.65 if ratio > 0.1 else 0.5
     elif ratio > (0.1 if adaptive(run) else moved) and now.last > 0.97 * now.chance:
         sure = 0.55
+    elif ratio > 0.3 * moved and now.last > 0.97 * now.chance and flattened(run):
+        sure = 0.5  # and a layer that told its inputs apart doesn't any more
     else:
         return None
     return (f"after {now.step} steps the loss is {number(now.last)}, no better than a constant guess ({number(now.chance)}), "

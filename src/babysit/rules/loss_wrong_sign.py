@@ -26,7 +26,8 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Usual causes: a minus too many, an accuracy or likelihood that was to be maximized, `maximize=True`.
 
     Told apart from: losses that may be negative (likelihoods of densities, policy gradients, an entropy bonus): only the
-    negative of a criterion that can't be negative counts, or answers that get worse than chance; divergence, where the
+    negative of a criterion that can't be negative counts, a loss that falls ever faster to thousands of times below 0, or
+    answers that get worse than chance; divergence, where the
     loss itself grows.
 
     Args:
@@ -69,6 +70,10 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
             yield _say(run, "suspect", 0.7, f"The loss fell from {number(float(finite[0]))} to {number(float(finite.min()))} without end, until it was no longer finite: "
                        "what is minimized has no lower bound. Is its sign turned round?", "loss.train", float(finite.min()), "bounded below")  # fmt: skip
             return
+    if not known and _without_end(run):
+        yield _say(run, "suspect", 0.7, f"The loss fell from {number(now.first)} to {number(now.last)} and falls ever faster: "
+                   "what is minimized has no lower bound. Is its sign turned round?", "loss.train", now.last, "bounded below")  # fmt: skip
+        return
     scores = run.series("accuracy.train").values
     if len(scores) < 5 or math.isnan(now.guess) or not now.comparable:
         return
@@ -79,6 +84,16 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
     if worse and now.guess < 1.5 * fair and now.last > 2 * now.chance and now.last > now.first:
         yield _say(run, "suspect", 0.6, f"The accuracy is {percent(float(scores[-1]))}, below the {percent(fair)} of guessing, and the loss rises: "
                    "is the sign of the loss turned round?", "accuracy.train", float(scores[-1]), f"above {percent(fair)}")  # fmt: skip
+
+
+def _without_end(run: Run, *, times: float = 1000.0, least: int = 30) -> bool:
+    """Is the loss thousands of times below 0 of what it began with, and does it fall faster and faster?"""
+    values = run.series("loss.train").values
+    if len(values) < least or not np.isfinite(values).all() or not progress(run).comparable:
+        return False
+    start, *ends = (float(np.median(part)) for part in (values[:5], *np.array_split(values, 3)))
+    first, second = ends[1] - ends[0], ends[2] - ends[1]
+    return ends[2] < -times * max(abs(start), 1.0) and second < 1.2 * first < 0
 
 
 def _say(run: Run, stage: str, sure: float, text: str, what: str, value: float, expected: str) -> Finding:

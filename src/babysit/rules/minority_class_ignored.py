@@ -40,7 +40,7 @@ def minority_class_ignored(
     the classes.
 
     Told apart from: a network that has collapsed to one output on balanced data (another cause), a task
-    that can't be learned, the start of training, when the common class is always learned first (the loss must have
+    that can't be learned, adversaries (the classes are real and made), the start of training, when the common class is always learned first (the loss must have
     come to rest, or the training is over), and rare words among many.
 
     Args:
@@ -65,7 +65,14 @@ def minority_class_ignored(
     now = progress(run)
     least = _newest(run.series("recall.val"), run.series("recall.min"))
     classes = (run.fact("task") or {}).get("classes") or 2
-    if not len(least) or math.isnan(now.guess) or now.guess >= 1 or now.step < 50 or least.steps[-1] < 20:
+    if (
+        not now.comparable
+        or not len(least)
+        or math.isnan(now.guess)
+        or now.guess >= 1
+        or now.step < 50
+        or least.steps[-1] < 20
+    ):
         return
     late = least.values[least.steps >= 0.5 * least.steps[-1]]
     found_share = float(np.median(late[-5:]))

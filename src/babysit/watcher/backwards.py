@@ -10,6 +10,7 @@ from .by_hand import ByHand
 from .criteria import Called
 from .forwards import Forwards
 from .state import Pending
+from .written_out import written_out
 
 
 class Backwards(Forwards):
@@ -54,11 +55,25 @@ class Backwards(Forwards):
         if loss is not None:
             self._loss(loss)
         if self.deep and loss is not None:
+            self.guard("written_out", self._written_out, loss)
             self.guard("addends", self._addends, loss)
         if self.deep:
             self.at("train", 3)
             with torch.no_grad():
                 self.guard("order", self.order.before_backward, True)
+
+    def _written_out(self, loss: Tensor) -> None:
+        """No criterion of PyTorch's was called: is one written out by hand?"""
+        if self.pending:
+            return
+        for forward in self.forwards:
+            if forward.output is not None and forward.measured and not forward.reached:
+                with torch.no_grad():
+                    call = written_out(loss, forward.output, forward.mark)
+                if call is not None:
+                    call.source = self.sources.here(4)
+                    self.pending.append(Pending(call, reached=True))
+                    return
 
     def _addends(self, loss: Tensor) -> None:
         """Was something without a gradient added to the criterion? Then it is the loss less the criterion."""

@@ -32,11 +32,11 @@ class Moves:
         self._before: list[tuple[weakref.ref[Tensor], Tensor]] = []
 
     def look(self, parameters: list[Tensor]) -> bool:
-        """Have the newest parameters moved since the last look?"""
-        moved = False
+        """Have these parameters moved since the last look, as far as it saw them?"""
+        moved, asked = False, {id(one) for one in parameters}
         for ref, old in self._before:
             value = ref()
-            if value is not None and not torch.equal(_some(value), old):
+            if value is not None and id(value) in asked and not torch.equal(_some(value), old):
                 moved = True
         chosen = parameters[:: max(1, len(parameters) // PARAMETERS)][:PARAMETERS]
         self._before = [(weakref.ref(one), _some(one).clone()) for one in chosen]

@@ -7,6 +7,7 @@ long as that node does: as long as somebody holds the output, the loss, a sum of
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 from torch import Tensor
 
@@ -48,3 +49,9 @@ def marked(x: Tensor) -> Held | None:
     mark = _Mark()
     node.metadata[NAME] = mark
     return weakref.ref(mark)
+
+
+def is_at(node: Any, mark: Held) -> bool:
+    """Was this mark put at this node of the autograd graph?"""
+    own = mark()
+    return own is not None and node.metadata.get(NAME) is own
