@@ -265,7 +265,7 @@ def _of_both_signs(values: np.ndarray) -> bool:
 def flattened(run: Run, *, before: float = 0.2, after: float = 0.005) -> bool:
     """Did a layer tell its inputs apart at the start, and hardly any more (share of its variance between examples)?"""
     return any(
-        series.first > before and float(np.median(series.tail(3))) < after
+        series.first > before and series.last < after
         for _, series in run.each("activation.between")
         if len(series) >= 5
     )

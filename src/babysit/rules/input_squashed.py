@@ -17,8 +17,8 @@ from ._words import number, percent
 
 
 @rule(
-    "batch.mean", "batch.std", "batch.constant_features", "activation.between", *READS,
-    family="init", explains=(*NOT_LEARNING, *NO_SIGNAL, "init-scale"),
+    "batch.mean", "batch.std", "batch.constant_features", "input.rms", "activation.between", *READS,
+    family="init", explains=(*NOT_LEARNING, *NO_SIGNAL, "init-scale", "dead-relu"),
 )  # fmt: skip
 def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Iterator[Finding]:
     """The inputs are squashed to almost nothing: scaled twice, or the same for every example.
@@ -36,7 +36,8 @@ def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Itera
     (an info), unless at the start hardly anything of what the first layer gave told the examples apart.
 
     Args:
-        run: reads `batch.mean`, `batch.std` and `batch.constant_features` of each input.
+        run: reads `batch.mean`, `batch.std` and `batch.constant_features` of each input, and `input.rms`, the size of what the
+            first layer with weights gets where the model has made something else of its input.
         size: root mean square of the input below which it counts as squashed.
         flat: standard deviation over its mean below which an input counts as constant.
 
@@ -76,6 +77,19 @@ def input_squashed(run: Run, *, size: float = 0.02, flat: float = 1e-5) -> Itera
                 message=f"Input {where or 0} is squashed: mean {number(mean)}, standard deviation {number(sd)} (expected "
                 "about 0 and 1). What depends on the input drowns in the first layer's biases. Was it scaled twice?",
                 evidence=[Evidence("batch.std", where, value=sd, expected="about 1", limit=size)],
+                remedies=[STANDARDIZE, BATCH_NORM],
+            )
+    for where, size_inside in recent(run, "input.rms").items():
+        outside = recent(run, "batch.std").get("0", math.nan)
+        if 0 < size_inside < size and not outside < size:
+            yield found(
+                severity=grade(run, "warning"),
+                stage="suspect",
+                confidence=0.15 if progress(run).winning else 0.85,
+                where=where,
+                message=f"What {where} gets is squashed: the model makes numbers of size {number(size_inside)} of an input with standard deviation {number(outside)}. What depends "
+                "on the input drowns in the layer's biases. Is it scaled twice, outside of the model and in it?",
+                evidence=[Evidence("input.rms", where, value=size_inside, expected="about 1", limit=size)],
                 remedies=[STANDARDIZE, BATCH_NORM],
             )
 

@@ -27,7 +27,8 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
 
     Usual causes: prices, years, counts used in their own units.
 
-    Told apart from: a learning rate too high in itself (the targets would be of size 1); a run that
+    Told apart from: a learning rate too high in itself (the targets would be of size 1); a few extreme targets among others (at first
+    their scale was another); a run that
     learns well all the same (an info).
 
     Args:
@@ -49,6 +50,8 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
     if (run.fact("task") or {}).get("kind") != "regression" or kind_of_loss(run) not in (*REGRESSION, ""):
         return
     mean, sd = run.last("target.mean"), run.last("target.std")
+    if sd > 30 * run.series("target.std").first > 0:
+        return  # the scale is that of a few targets that came later
     large, small = sd > size, 0 < sd < 1 / (10 * size) and abs(mean) < 1 / size
     shifted = sd > 0 and abs(mean) / sd > offset and abs(mean) > 1
     if not (large or small or shifted) or not math.isfinite(mean):

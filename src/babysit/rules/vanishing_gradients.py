@@ -77,7 +77,7 @@ def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Ite
     if fade >= ratio:
         return
     moves = recent(run, "update.ratio", 20).get(profile[0][0])
-    still = moves is None or moves < 1e-5 or (adaptive(run) and not progress(run).learning)
+    still = moves is None or moves < 1e-5 or (not progress(run).learning and (adaptive(run) or moves < 1e-4))
     if not still:
         return
     yield found(

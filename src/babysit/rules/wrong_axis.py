@@ -16,6 +16,7 @@ from ._words import number
     "fact:modules",
     "fact:criteria",
     "fact:epochs",
+    "fact:views",
     "output.column_sum_error",
     "output.row_sum_error",
     "output.log_row_sum_error",
@@ -46,7 +47,7 @@ def wrong_axis(run: Run) -> Iterator[Finding]:
 
     Args:
         run: reads the fact `modules` (`batch_axis` and `shape_in` of each) against the targets' shape and the loader's
-            batch size, `output.column_sum_error`, and PyTorch's warning about a softmax without an axis.
+            batch size, `output.column_sum_error`, the fact `views` (views that trade axes), and PyTorch's warning about a softmax without an axis.
 
     Examples:
         >>> facts = {"modules": [{"name": "lstm", "kind": "LSTM", "batch_axis": 1, "shape_in": [32, 12, 8]}]}
@@ -62,6 +63,7 @@ def wrong_axis(run: Run) -> Iterator[Finding]:
     """
     yield from _layers(run)
     yield from _softmax(run)
+    yield from _views(run)
     for event in run.events_of("warning"):
         text = str(event.detail.get("text", ""))
         if "Implicit dimension choice" in text:
@@ -117,7 +119,7 @@ def _softmax(run: Run, *, least: int = 3, exact: float = 1e-3, off: float = 1e-2
         yield found(
             severity="error",
             stage="confirmed",
-            confidence=0.97,
+            confidence=0.99,  # it explains what the loss lacks
             source=criterion(run).get("source") or source(run, "train"),
             message=f"The loss gets a softmax over the examples of the batch: each class sums to 1 over them (to {number(float(over[-1]))}), "
             "and the classes of one example don't. What is said of one example depends on the others.",
@@ -128,3 +130,33 @@ def _softmax(run: Run, *, least: int = 3, exact: float = 1e-3, off: float = 1e-2
             ],
             remedies=[advice("Take the softmax over the classes", "torch.log_softmax(scores, dim=1)")],
         )
+
+
+def _views(run: Run) -> Iterator[Finding]:
+    """A view gives what the model gets other axes, in the order of a permutation, and moves no number."""
+    given = next((one.get("shape_in") or [] for one in modules(run) if one.get("shape_in")), [])
+    for one in run.fact("views") or []:
+        before, after = one["from"], one["to"]
+        if not (one["inside"] or (len(given) > 1 and after[1 - len(given) :] == given[1:])):
+            continue
+        yield found(
+            severity="warning",
+            stage="suspect",
+            confidence=0.8,
+            source=one.get("source"),
+            message=f"A view makes {tuple(after)} of {tuple(before)}: the axes trade places, but the numbers stay in their order, so that what belonged together is "
+            "scattered over the other axes. A permutation was meant.",
+            evidence=[Evidence("fact:views", None, value=str(tuple(after)), expected=f"{tuple(before)} permuted")],
+            remedies=[advice("Permute the axes", f"x.permute{_order(before, after)}")],
+        )
+        return
+
+
+def _order(before: list[int], after: list[int]) -> tuple[int, ...]:
+    """The permutation that makes one shape of the other."""
+    left, order = list(enumerate(before)), []
+    for size in after:
+        at = next((pair for pair in left if pair[1] == size), left[0])
+        left.remove(at)
+        order.append(at[0])
+    return tuple(order)

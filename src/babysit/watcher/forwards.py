@@ -11,11 +11,15 @@ from torch import Tensor, nn
 from ..record.run import Key
 from .batches import inputs_of
 from .kept import marked
-from .layers import plain_tensor
+from .layers import plain_tensor, sampled
 from .models import Site, has_parameters, unwrapped
 from .passes import Passes
 from .state import HELD_INPUTS, UNRESOLVED, Forward
 from .validation import modes
+
+WEIGHTED = ("linear", "conv", "recurrent")
+VIEWS = 8
+"""Views that trade axes, which are remembered."""
 
 
 def _tensors(output: Any, depth: int = 0) -> list[Tensor]:
@@ -52,6 +56,29 @@ class Forwards(Passes):
                 self.structure.entered(site, plain_tensor(args))
                 if site.shape_in is None and (x := plain_tensor(args)) is not None:
                     site.shape_in = list(x.shape)
+                if not self.current.entered and site.role in WEIGHTED:
+                    self.current.entered = True
+                    self._first_layer(site, plain_tensor(args), self.current)
+
+    def _first_layer(self, site: Site, x: Tensor | None, forward: Forward) -> None:
+        """What the first layer with weights gets, where the model has made something else of its input."""
+        given = [one for _, one in forward.inputs]
+        if x is None or not x.is_floating_point() or x.requires_grad or not x.numel() or not given:
+            return
+        if any(one.data_ptr() == x.data_ptr() for one in given):
+            return
+        with torch.no_grad():
+            size = sampled(x.detach()).square().mean().sqrt()
+        put = self._into(forward)
+        self.transfer.add(size, lambda values: put(("input.rms", site.where), values[0]))
+
+    def viewed(self, before: list[int], after: list[int]) -> None:
+        """A view has traded axes."""
+        if len(self.views) < VIEWS and self.step < 10:
+            one = {"from": before, "to": after, "source": self.sources.here(4), "inside": self.current is not None}
+            if one not in self.views:
+                self.views.append(one)
+                self.recording.set_fact("views", list(self.views))
 
     def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site | None:
         inner = unwrapped(module)

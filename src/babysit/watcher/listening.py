@@ -26,10 +26,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..nn.activations import ACTIVATIONS
+from . import reshapes, scoring
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
-from .scoring import replacements
 from .structure import is_tracing
 
 ACTIVATIONS_AS_FUNCTIONS = (
@@ -287,7 +287,8 @@ class Listening:
                 )
 
     def _scoring(self) -> None:
-        for owner, name, make in replacements(self.observer, self._ours):
+        heard = scoring.replacements(self.observer, self._ours) + reshapes.replacements(self.observer, self._ours)
+        for owner, name, make in heard:
             self.patches.replace(owner, name, lambda original, make=make: Ear(original, make(original)), light=True)
 
     # modes

@@ -54,6 +54,7 @@ class Forward:
     reached: bool = False
     training: bool = True  # the model itself, whatever its parts
     mark: Mark | None = None
+    entered: bool = False  # its first layer with weights
     output: Tensor | None = None  # until it is known whether a criterion of PyTorch's got it
 
 
@@ -129,6 +130,7 @@ class State:
         self.hand: ByHand | None = None
         self.hand_waits = False
         self.loops: dict[str, str | None] = {}
+        self.views: list[dict[str, Any]] = []  # that trade axes
         self.best = math.inf
         self.level = math.nan
         self.was_finite = True

@@ -451,3 +451,39 @@ def test_nothing_grows_in_a_long_run():
         assert len(w.observer.buffered) <= 2500
         assert max(len(w.run.series(what, where)) for what in w.run.whats() for where in w.run.places(what)) <= 2048
     assert w.run.step == 9000
+
+
+def test_a_view_that_trades_axes_is_seen_and_a_permutation_is_not():
+    images = torch.randn(64, 6, 6, 3)
+    for make, wrong in ((lambda x: x.view(-1, 3, 6, 6), True), (lambda x: x.permute(0, 3, 1, 2), False)):
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        with babysit.watch(model, optimizer) as w:
+            x = make(images)
+            for _ in range(4):
+                optimizer.zero_grad()
+                F.cross_entropy(model(x), torch.zeros(64, dtype=torch.long)).backward()
+                optimizer.step()
+        assert ("wrong-axis" in {one.id for one in w.findings}) == wrong
+    assert torch.Tensor.view is not None
+    assert type(torch.Tensor.view).__name__ == "method_descriptor"
+
+
+def test_what_the_first_layer_gets_is_measured_where_the_model_changes_it():
+    class Model(nn.Module):
+        def __init__(self, times):
+            super().__init__()
+            self.times, self.out = times, nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.out(x * self.times if self.times != 1 else x)
+
+    for times, expected in ((1e-3, 1e-3), (1, math.nan)):
+        model = Model(times)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        with babysit.watch(model, optimizer) as w:
+            for _ in range(3):
+                optimizer.zero_grad()
+                F.mse_loss(model(torch.ones(8, 4)), torch.zeros(8, 1)).backward()
+                optimizer.step()
+        assert w.run.last("input.rms", "out") == pytest.approx(expected, rel=1e-4, nan_ok=True)
