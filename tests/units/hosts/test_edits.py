@@ -313,15 +313,35 @@ def test_targets_are_standardized_and_answers_stay_in_their_units():
     with applied({"target_scale": "standardize"}):
         for _ in range(60):
             optimizer.zero_grad()
-            loss = F.mse_loss(model(x), y)
+            answers = model(x)
+            loss = F.mse_loss(answers, y)
             loss.backward()
             optimizer.step()
             losses.append(float(loss.detach()))
+            assert losses[-1] == pytest.approx(float(((answers - y) ** 2).detach().mean()), rel=1e-5)
         with torch.no_grad():
             error = (model(x) - y).std() / y.std()
-    assert losses[0] < 3
-    assert losses[-1] < 0.01
+    assert losses[0] > 1e6
+    assert losses[-1] < 0.01 * float(y.var())
     assert float(error) < 0.1
+
+
+def test_the_step_on_standardized_targets_is_the_one_of_hand_standardized_ones():
+    torch.manual_seed(0)
+    x = torch.randn(64, 3)
+    y = 40 * torch.randn(64, 1) + 700
+
+    def step(edit, targets):
+        torch.manual_seed(1)
+        model = nn.Linear(3, 1)
+        with applied(edit):
+            for _ in range(2):
+                model.zero_grad()
+                F.mse_loss(model(x), targets).backward()
+        return model.weight.grad
+
+    by_hand = (y - y.mean()) / y.std(unbiased=False)
+    assert torch.allclose(step({"target_scale": "standardize"}, y), step({}, by_hand), atol=1e-5)
 
 
 @pytest.mark.parametrize("module", [True, False])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import field
-from .stage import Call, Forward, Stage
+from .stage import Call, Forward, Stage, original
 
 
 @dataclass
@@ -106,7 +106,7 @@ def target_scale(stage: Stage, value: Any) -> None:
     """Regression is learned in standardized units, by the training targets seen so far.
 
     The model still answers in the targets' own units, in training and afterwards: its output is scaled back,
-    and only the criterion sees both standardized, while it is trained on.
+    and only the gradient is that of both standardized. The loss that the program reads stays in its units.
     """
     moments = _Moments()
     used: list[tuple[Tensor, Tensor]] = []  # mean and std that the newest output was scaled back with
@@ -125,6 +125,9 @@ def target_scale(stage: Stage, value: Any) -> None:
         if not call.target.is_floating_point():
             return
         seen = call.target
+        if call.training:
+            with torch.no_grad():
+                call.shown = original(call.name)(call.output, seen, *call.arguments, **call.options)
         if call.training and not used:  # the first batch: its output was still in the network's own units
             moments.add(seen.reshape(-1, 1))
             mean, std = moments.scale()

@@ -28,7 +28,10 @@ CRITERIA = (
 
 @dataclass
 class Call:
-    """A criterion about to be computed; an edit may change any of it."""
+    """A criterion about to be computed; an edit may change any of it.
+
+    Where `shown` is told, the program gets that value, and the gradient of what the call computes.
+    """
 
     name: str
     output: Tensor
@@ -36,6 +39,7 @@ class Call:
     arguments: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     training: bool = True  # gradients are enabled and the output asks for them
+    shown: Tensor | None = None
 
 
 @dataclass
@@ -251,9 +255,9 @@ class Stage:
             training = torch.is_grad_enabled() and isinstance(input, Tensor) and input.requires_grad
             call = Call(name, input, target, args, dict(kwargs), training)
             self._tell("criterion", call)
-            if call.name == name:
-                return original(call.output, call.target, *call.arguments, **call.options)
-            return _ORIGINAL[call.name](call.output, call.target, *call.arguments, **call.options)
+            compute = original if call.name == name else _ORIGINAL[call.name]
+            result = compute(call.output, call.target, *call.arguments, **call.options)
+            return result if call.shown is None else call.shown + (result - result.detach())
 
         return criterion
 
