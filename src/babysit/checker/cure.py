@@ -32,7 +32,7 @@ from .attempt import Attempt, Order, Program, run_all
 from .cause import confirm
 from .ladder import general, partners
 from .outcome import Cure
-from .plan import candidates, comparable, firsts, further
+from .plan import candidates, comparable, firsts, further, settled
 from .program import Script
 from .trying import Runs, Trying
 
@@ -118,7 +118,7 @@ def cure_of(
     if first.failed or not (first.steps or verdict.findings):  # without a step, a finding may say why
         return _could_not_run(first, _now() - began)
     until = began + (max(AT_LEAST, TIMES * first.seconds) if limit is None else limit)
-    if _fine(verdict):
+    if _fine(verdict) and not _little(run):
         result = Cure("healthy", list(verdict.findings), kind=first.kind, reason=verdict.reason)
     elif first.kind == "nothing" and first.steps:
         why = "nothing tells a better run from a worse one here: it has no accuracy, and its loss may fall below 0"
@@ -126,7 +126,8 @@ def cure_of(
     else:
         # a proof that has begun is worth its time, where no time was told
         hard = until if limit is not None else began + 3 * (until - began)
-        trying = Trying(program, first, jobs, hard, runs, steps, _balanced(verdict), tell, {0: first.score})
+        fine = _fine(verdict)
+        trying = Trying(program, first, jobs, hard, runs, steps, _balanced(verdict), tell, {0: first.score}, fine=fine)
         _try(trying, verdict, run, until)
         result = _result(trying, verdict, run, path)
     result.seconds, result.watched = _now() - began, first.seconds
@@ -143,6 +144,12 @@ def _now() -> float:
 def _fine(verdict: Verdict) -> bool:
     serious = [one for one in verdict.findings if one.severity != "info"]
     return verdict.status == "healthy" or (verdict.status == "findings" and not serious)
+
+
+def _little(run: Run) -> bool:
+    """Is so little learned that finding nothing wrong proves little? Then what often helps is tried all the same."""
+    now = progress(run)
+    return now.comparable and not now.winning
 
 
 def _balanced(verdict: Verdict) -> bool:
@@ -191,15 +198,17 @@ def _try(trying: Trying, verdict: Verdict, run: Run, until: float) -> None:
     if trying.balanced:
         trying.baseline[0] = _again(trying)
     now = _now()
-    plan = comparable(candidates(verdict.findings), trying.first.kind)
+    plan = further(partners(run), ()) if trying.fine else candidates(verdict.findings)
+    plan = settled(comparable(plan, trying.first.kind), run)
     trying.screen(plan[:MOST_CANDIDATES], now + SCREENING * (until - now))
     mild = _mild(verdict, run)
     if not trying.promising() and not mild:
         trying.tell("nothing proposed helped; trying what often helps")
-        rest = further(general(run), (one.candidate for one in trying.tries))
-        trying.screen(comparable(rest, trying.first.kind), now + PAIRING * (until - now))
+        rest = settled(comparable(further(general(run), ()), trying.first.kind), run)
+        known = {one.candidate.key for one in trying.tries}
+        trying.screen([one for one in rest if one.key not in known], now + PAIRING * (until - now))
     others = [*firsts(verdict.findings), *([] if mild else further(partners(run), ()))]
-    trying.pair(comparable(others, trying.first.kind), now + PAIRING * (until - now))
+    trying.pair(settled(comparable(others, trying.first.kind), run), now + PAIRING * (until - now))
     trying.prove()
 
 
@@ -232,6 +241,9 @@ def _result(trying: Trying, verdict: Verdict, run: Run, path: Path | None) -> Cu
         best.candidate = replace(best.candidate, finding=cause)
         result.status = "cured"
         result.diff = source.diff(path, best.candidate.edit) if path is not None else None
+    elif trying.fine:
+        result.status = "healthy"
+        result.reason = f"{verdict.reason.removesuffix('.')}; of {len(ranked)} remedies tried none is much better."
     elif _mild(verdict, run) and sum(0 in one.scores for one in ranked) >= LEAST_TRIES:
         result.status = "healthy"
         result.reason = f"it learns, and nothing of what was tried is better ({len(ranked)} remedies)"

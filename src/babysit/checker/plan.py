@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..hosts.edits import fields
-from ..record import Finding, Remedy
+from ..record import Finding, Remedy, Run
 
 CHANGES_THE_LOSS = frozenset(
     ("target_scale", "criterion", "criterion_input", "last_activation", "reduction", "loss_sign", "class_weights",
@@ -91,10 +91,7 @@ def _further(ladder: Iterable[Candidate]) -> Iterator[Candidate]:
         if len(one.edit) == 1 and step in ("*0.1", "*10"):
             lower = step == "*0.1"
             for factor in (100, 1000):
-                change = f"*{1 / factor:g}" if lower else f"*{factor}"
-                title = f"{'Lower' if lower else 'Raise'} the learning rate {factor:,} times"
-                code = (one.code or "").replace("*= 0.1", f"*= {1 / factor:g}").replace("*= 10", f"*= {factor}")
-                yield Candidate(one.finding, title, {"lr": change}, code or None)
+                yield Candidate(one.finding, *_times(1 / factor if lower else float(factor)))
 
 
 def further(remedies: Iterable[Remedy], tried: Iterable[Candidate]) -> list[Candidate]:
@@ -107,6 +104,40 @@ def further(remedies: Iterable[Remedy], tried: Iterable[Candidate]) -> list[Cand
 def comparable(plan: Iterable[Candidate], kind: str) -> list[Candidate]:
     """Those whose scores of this kind can be compared with the unedited program's."""
     return [one for one in plan if kind != "loss" or not set(one.edit) & CHANGES_THE_LOSS]
+
+
+def settled(plan: Iterable[Candidate], run: Run) -> list[Candidate]:
+    """To use Adam, where a program uses it already, is to change its learning rate, and said so; or nothing at all.
+
+    Examples:
+        >>> run = Run.of({"lr": [1e-5]}, facts={"optimizers": [{"kind": "Adam"}]})
+        >>> settled([Candidate("", "Use Adam", {"optimizer": "adam", "lr": 1e-3})], run)[0].title
+        'Raise the learning rate 100 times'
+    """
+    kinds = {one.get("kind") for one in run.fact("optimizers") or []}
+    rates = run.series("lr").values
+    if kinds - {"Adam", "AdamW"} or not kinds or not len(rates) or not rates[0] > 0:
+        return list(plan)
+    return list(_once(one for old in plan for one in _other_rate(old, float(rates.max()))))
+
+
+def _other_rate(one: Candidate, rate: float) -> Iterator[Candidate]:
+    if one.edit.get("optimizer") not in ("adam", "adamw") or set(one.edit) != {"optimizer", "lr"}:
+        yield one
+        return
+    times = float(f"{float(one.edit['lr']) / rate:.2g}")
+    if not 0.5 <= times <= 2:
+        yield Candidate(one.finding, *_times(times))
+
+
+def _times(times: float) -> tuple[str, dict[str, Any], str]:
+    """Title, edit and line of a learning rate so many times what it was."""
+    way, factor = ("Raise", times) if times > 1 else ("Lower", float(f"{1 / times:.2g}"))
+    return (
+        f"{way} the learning rate {factor:,g} times",
+        {"lr": f"*{times:g}"},
+        f"for group in optimizer.param_groups: group['lr'] *= {times:g}",
+    )
 
 
 def firsts(findings: Iterable[Finding]) -> list[Candidate]:

@@ -35,6 +35,7 @@ class Trying:
         first: the unedited run with the first seed.
         until: no run is begun after this (monotonic time).
         baseline: the unedited score of each seed.
+        fine: nothing was found wrong: then only a large gain says that something is.
     """
 
     program: Program
@@ -47,6 +48,7 @@ class Trying:
     tell: Callable[[str], None] = lambda text: None
     baseline: dict[int, float] = field(default_factory=dict)
     tries: list[Try] = field(default_factory=list)
+    fine: bool = False
 
     def order(self, edit: Mapping[str, Any], seed: int, *, beat: bool = False) -> Order:
         """A run, ended early where it has no chance when it has something to `beat`."""
@@ -103,7 +105,7 @@ class Trying:
 
     def least(self, one: Try | None = None) -> float:
         """The smallest gain that counts; more where an edit makes training scores better and others perhaps not."""
-        least = smallest_gain(self.first.kind, self.finite(self.baseline[0]))
+        least = smallest_gain(self.first.kind, self.finite(self.baseline[0]), large=self.fine)
         flattering = one is not None and set(one.candidate.edit) & FLATTERING
         return 10 * least if flattering and self.first.kind.startswith("training") else least
 

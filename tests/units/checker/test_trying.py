@@ -106,3 +106,13 @@ def test_few_pairs_prove_nothing():
     assert not compare([0.1] * 4, [0.9] * 4).proven
     assert compare([0.1] * 5, [0.9] * 5).proven
     assert compare([0.1, 0.2, 0.1, 0.2, 0.1], [0.16, 0.26, 0.16, 0.26, 0.16]).open
+
+
+def test_where_nothing_was_found_wrong_a_small_gain_says_nothing():
+    made, _ = trying(lambda edit, seed: 0.55 if edit else 0.5, fine=True)
+    made.screen([candidate("a")], math.inf)
+    assert made.promising() == []
+    made, _ = trying(lambda edit, seed: 0.75 if edit else 0.5, fine=True)
+    made.screen([candidate("a")], math.inf)
+    made.prove()
+    assert made.tries[0].proven

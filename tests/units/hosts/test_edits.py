@@ -180,6 +180,16 @@ def test_weight_decay_of_another_strength():
     assert torch.allclose(edited, train(other, optimizer=torch.optim.SGD(other.parameters(), lr=0.1, weight_decay=0.5)))
 
 
+@pytest.mark.parametrize("more", [{}, {"norm": "batch"}, {"optimize": "all"}])
+def test_steps_of_another_rule_count_and_reach_every_parameter(more):
+    model = mlp()
+    before = weights(model[2])
+    with applied({"optimizer": "adam", **more}) as stage:
+        train(model, steps=4, optimizer=torch.optim.SGD(model[0].parameters() if more else model.parameters(), lr=0.1))
+        assert stage.steps == 4
+    assert same(weights(model[2]), before) == (more == {"norm": "batch"})  # held by nobody
+
+
 def test_optimizer_swapped_for_adam():
     with applied({"optimizer": "adam", "lr": 1e-3}):
         edited = train(mlp(), steps=20)

@@ -228,7 +228,8 @@ def _norm_after(stage: Stage, layer: nn.Module) -> None:
 
     def adopt(optimizer: torch.optim.Optimizer) -> None:
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if id(optimizer) not in added and any(id(p) in held for p in layer.parameters()):
+        mine = {id(p) for p in own.parameters()}
+        if id(optimizer) not in added and not mine & held and any(id(p) in held for p in layer.parameters()):
             added.add(id(optimizer))
             optimizer.add_param_group({"params": list(own.parameters()), "weight_decay": 0.0})
 

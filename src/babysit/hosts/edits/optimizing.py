@@ -149,11 +149,16 @@ def optimizer(stage: Stage, value: Any) -> None:
             for group in own.param_groups
         ]
         twins[id(own)] = twin = _new_optimizer(str(value), groups)
+        twin._babysit_own = own  # type: ignore[attr-defined]  # its steps count as the program's own
         own.step = lambda closure=None: _step_as(own, twin, closure)  # type: ignore[method-assign]
         stage.later(lambda: vars(own).pop("step", None))
         stage.did()
 
     stage.on_optimizer(swap)
+
+
+def _held(optimizer: Optimizer) -> set[int]:
+    return {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
 
 
 def _new_optimizer(name: str, groups: list[dict[str, Any]]) -> Optimizer:
@@ -171,5 +176,10 @@ def _step_as(own: Optimizer, twin: Optimizer, closure: Callable[[], Any] | None)
     loss = closure() if closure is not None else None
     for mine, other in zip(own.param_groups, twin.param_groups, strict=False):
         other["lr"] = mine["lr"]
+    held = _held(twin)
+    for group in own.param_groups:  # what joined it since
+        fresh = [parameter for parameter in group["params"] if id(parameter) not in held]
+        if fresh:
+            twin.add_param_group({**{k: group[k] for k in ("lr", "weight_decay") if k in group}, "params": fresh})
     twin.step()
     return loss

@@ -222,7 +222,7 @@ class Stage:
             if not any(optimizer is one for one in self.optimizers):
                 self.optimizers.append(optimizer)
                 self._tell("optimizer", optimizer)
-            self.steps += optimizer is self.optimizers[0]
+            self.steps += getattr(optimizer, "_babysit_own", optimizer) is self.optimizers[0]
             self._tell("step", optimizer)
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
