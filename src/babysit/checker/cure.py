@@ -11,6 +11,7 @@ The cause is confirmed when a remedy of it is proven; nothing else is.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import math
 import os
@@ -31,7 +32,7 @@ from . import source
 from .attempt import Attempt, Order, Program, run_all
 from .cause import confirm
 from .ladder import general, partners
-from .outcome import Cure
+from .outcome import Cure, Try
 from .plan import candidates, comparable, firsts, further, settled
 from .program import Script
 from .trying import Runs, Trying
@@ -44,6 +45,9 @@ SCREENING = 0.4
 """Share of the time for screening; the rest is for pairs and the proof, without which screening is worth nothing."""
 PAIRING = 0.5
 MOST_CANDIDATES = 14
+HALF = 0.5
+"""Share of the edit's gain that the changed source must have on the same seed: weights are drawn in another order."""
+UNLIKE = "the change that could be written into the source was run, and did not do what the edit did"
 LEAST_TRIES = 3
 """A run that learns is called healthy after all when so many remedies could be tried and none helped."""
 BALANCED = ("minority-class-ignored",)
@@ -226,6 +230,23 @@ def _again(trying: Trying) -> float:
     return found.score if found else math.nan
 
 
+def _written(trying: Trying, best: Try, path: Path) -> str | None:
+    """The change of the source as a diff, where the changed source, run once, does what the edit did."""
+    old = source.read(path)
+    new = source.rewritten(old, best.candidate.edit) if old is not None else None
+    if new is None:
+        return None
+
+    def changed(rewrite: Any) -> None:
+        trying.program(lambda tree: ast.parse(new, str(path)))
+
+    order = trying.order({}, 0)
+    found = next((one for _, one in run_all(changed, [order], jobs=1)), None)
+    before, wanted = trying.finite(trying.baseline[0]), trying.finite(best.scores[0])
+    worked = found is not None and found.usable and found.score >= before + HALF * (wanted - before)
+    return source.diff(path, best.candidate.edit) if worked else None
+
+
 def _result(trying: Trying, verdict: Verdict, run: Run, path: Path | None) -> Cure:
     findings: list[Finding] = list(verdict.findings)
     ranked = sorted(trying.tries, key=lambda one: (not one.proven, one.lost, -trying.gain(one)))
@@ -240,7 +261,11 @@ def _result(trying: Trying, verdict: Verdict, run: Run, path: Path | None) -> Cu
         cause, result.findings = confirm(best.candidate, findings, best.comparison)
         best.candidate = replace(best.candidate, finding=cause)
         result.status = "cured"
-        result.diff = source.diff(path, best.candidate.edit) if path is not None else None
+        if path is not None:
+            trying.tell("trying the change of the source")
+            result.diff = _written(trying, best, path)
+            if result.diff is None and source.diff(path, best.candidate.edit) is not None:
+                result.notes.append(f"{UNLIKE}; it is not shown")
     elif trying.fine:
         result.status = "healthy"
         result.reason = f"{verdict.reason.removesuffix('.')}; of {len(ranked)} remedies tried none is much better."

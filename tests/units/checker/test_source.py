@@ -42,8 +42,11 @@ for epoch in range(3):
         ({"val_mode": "eval"}, "    model.eval()"),
         ({"train_mode": "train"}, "    model.train()"),
         ({"init": "he"}, "        nn.init.kaiming_normal_(module.weight, nonlinearity='relu')"),
-        ({"optimizer": "adam", "lr": 0.001}, "optimizer = torch.optim.Adam(model.parameters(), lr=0.001)"),
-        ({"optimizer": "adam"}, "optimizer = torch.optim.Adam(model.parameters(), lr=LR)"),
+        (
+            {"optimizer": "adam", "lr": 0.001},
+            "optimizer = torch.optim.Adam(model.parameters(), lr=0.001, weight_decay=1.0)",
+        ),
+        ({"optimizer": "adam"}, "optimizer = torch.optim.Adam(model.parameters(), lr=LR, weight_decay=1.0)"),
     ],
 )
 def test_the_one_place_is_changed(edit, line):
@@ -75,6 +78,116 @@ def test_an_activation_is_swapped_and_a_softmax_taken_off():
 )
 def test_nothing_is_guessed(text, edit):
     assert source.rewritten(text, edit) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ("config.lr", "class Config:\n    lr: float = 0.5\n"),
+        ("args.lr", 'parser.add_argument("-l", "--lr", type=float, default=0.5)\n'),
+        ('config["lr"]', 'config = {"epochs": 3, "lr": 0.5}\n'),
+        ("lr", "def train(model, epochs, lr=0.5):\n    pass\ntrain(model, 3)\n"),
+        ("lr", "def train(model, lr):\n    pass\ntrain(model, 0.5)\n"),
+        ("self.lr", "class T:\n    def __init__(self, lr):\n        self.lr = lr\nT(0.5)\n"),
+        ("lr", "epochs, lr = 3, 0.5\n"),
+        ("hp.lr", "hp = SimpleNamespace(lr=0.5)\n"),
+    ],
+)
+def test_a_number_is_followed_to_where_it_is_written(given, where):
+    text = f"{where}opt = SGD(w, lr={given})\n"
+    assert source.rewritten(text, {"lr": "*0.1"}) == text.replace("0.5", "0.05")
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ("args.lr", 'parser.add_argument("--lr", type=float)\n'),
+        ("lr", "def train(model, lr=0.5):\n    pass\ntrain(model, 0.1)\ntrain(model)\n"),
+        ("lr", "lr = 0.5\nlr = 0.1\n"),
+        ("lr", "for lr in (0.5, 0.1):\n    pass\n"),
+        ("lr", "lr = 0.5 * batch\n"),
+        ("config.lr", "class Config:\n    lr: float = 0.5\nconfig = Config(lr=0.1)\n"),
+    ],
+)
+def test_a_number_of_several_sources_is_left_alone(given, where):
+    assert source.rewritten(f"{where}opt = SGD(w, lr={given})\n", {"lr": "*0.1"}) is None
+
+
+def test_columns_are_told_right_behind_other_letters():
+    text = 'print("größe"); o = SGD(w, lr=0.5)  # naïve\n'
+    assert source.rewritten(text, {"lr": "*0.1"}) == text.replace("0.5", "0.05")
+
+
+LOOP = """\
+for x, y in loader:
+    optimizer.step()
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.zero_grad()
+"""
+
+
+def test_the_order_of_calls_is_mended():
+    text = "optimizer = SGD(model.parameters(), lr=0.1)\n" + LOOP
+    new = source.rewritten(text, {"order": "zero-backward-step"}).splitlines()
+    assert [line.strip() for line in new[2:]] == [
+        "loss = F.mse_loss(model(x), y)", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "edit", "new"),
+    [
+        ("o = SGD(model.head.parameters(), lr=1)", {"optimize": "all"}, "o = SGD(model.parameters(), lr=1)"),
+        ("p.requires_grad = False", {"unfreeze": "all"}, "p.requires_grad = True"),
+        ("loss = F.mse_loss(out, y)", {"target_shape": "match"}, "loss = F.mse_loss(out.view_as(y), y)"),
+        ("for epoch in range(5): pass", {"epochs": "*3"}, "for epoch in range(15): pass"),
+        ("m = nn.BatchNorm1d(8, momentum=0.9)", {"norm_momentum": 0.1}, "m = nn.BatchNorm1d(8, momentum=0.1)"),
+        ("m = nn.BatchNorm1d(8)", {"norm_momentum": 0.1}, "m = nn.BatchNorm1d(8, momentum=0.1)"),
+        ("d = DataLoader(s, batch_size=64)", {"batch": "*0.25"}, "d = DataLoader(s, batch_size=16)"),
+        (
+            "m = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3))",
+            {"activation": {"none": "relu"}},
+            "m = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))",
+        ),
+        (
+            "m = nn.Sequential(nn.Linear(4, w), nn.Tanh(), nn.Linear(w, 3))",
+            {"norm": "batch"},
+            "m = nn.Sequential(nn.Linear(4, w), nn.BatchNorm1d(w), nn.Tanh(), nn.Linear(w, 3))",
+        ),
+        (
+            "m = nn.Sequential(nn.Linear(4, 1), nn.ReLU())",
+            {"last_activation": "none"},
+            "m = nn.Sequential(nn.Linear(4, 1))",
+        ),
+    ],
+)
+def test_what_else_can_be_written(old, edit, new):
+    assert source.rewritten(old + "\n", edit) == new + "\n"
+
+
+def test_a_schedule_is_taken_out_whole():
+    text = "s = StepLR(o, 1)\nscheduler = StepLR(o, 1)\nfor e in range(3):\n    train()\n    scheduler.step()\n"
+    assert source.rewritten(text, {"schedule": "constant"}) == "s = StepLR(o, 1)\nfor e in range(3):\n    train()\n"
+
+
+def test_inputs_are_standardized_where_they_are_made():
+    text = """\
+x_train, x_val, y_train, y_val = split(x, y)
+optimizer = SGD(model.parameters(), lr=0.1)
+for i in range(9):
+    loss = F.mse_loss(model(x_train[i]), y_train[i])
+    loss.backward()
+print(model(x_val))
+"""
+    new = source.rewritten(text, {"preprocess": "standardize"}).splitlines()
+    assert new[1:4] == [
+        "mean, std = x_train.mean(0), x_train.std(0)",
+        "std[std == 0] = 1  # a feature that never changes",
+        "x_train, x_val = (x_train - mean) / std, (x_val - mean) / std",
+    ]
+    loaded = "a, b = split(x)\ntrain = DataLoader(TensorDataset(torch.tensor(a), y))\nval = DataLoader(TensorDataset(b, z))\n"
+    assert "a, b = (a - mean) / std, (b - mean) / std" in source.rewritten(loaded, {"preprocess": "standardize"})
 
 
 def test_the_file_is_changed_only_when_told_and_kept_beside(tmp_path):
