@@ -33,7 +33,7 @@ from .attempt import Attempt, Order, Program, run_all
 from .cause import confirm
 from .ladder import general, partners
 from .outcome import Cure, Try
-from .plan import candidates, comparable, firsts, further, settled
+from .plan import candidates, comparable, firsts, further, settled, together
 from .program import Script
 from .trying import Runs, Trying
 
@@ -205,6 +205,8 @@ def _try(trying: Trying, verdict: Verdict, run: Run, until: float) -> None:
     plan = further(partners(run), ()) if trying.fine else candidates(verdict.findings)
     plan = settled(comparable(plan, trying.first.kind), run)
     trying.screen(plan[:MOST_CANDIDATES], now + SCREENING * (until - now))
+    if not trying.enough():
+        trying.screen(comparable(together(firsts(verdict.findings)), trying.first.kind), now + PAIRING * (until - now))
     mild = _mild(verdict, run)
     if not trying.promising() and not mild:
         trying.tell("nothing proposed helped; trying what often helps")

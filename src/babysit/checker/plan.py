@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ CHANGES_THE_LOSS = frozenset(
      "target_shape", "dropout", "drop_nonfinite")
 )  # fmt: skip
 """Fields after which a loss can't be compared with what it was before."""
+
+GENERAL = frozenset(("lr", "warmup", "clip_norm", "optimizer", "norm"))
+"""Fields that calm or speed up a training whatever is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def candidates(findings: Iterable[Finding]) -> list[Candidate]:
         [one for one in ladder if root.explained_by is None or len(wanted) != 1 or _ways([one]) <= wanted]
         for ladder, root in zip(ladders, serious(ordered), strict=True)
     ]
-    return list(_once(_by_turns(ladders)))
+    return list(_once(_by_turns(ladders, [one.explained_by is not None for one in serious(ordered)])))
 
 
 def root_of(name: str, findings: Iterable[Finding]) -> str:
@@ -153,6 +156,21 @@ def firsts(findings: Iterable[Finding]) -> list[Candidate]:
     ]
 
 
+def together(roots: Sequence[Candidate], most: int = 3) -> list[Candidate]:
+    """The first remedies of the two, and of the three, likeliest root causes at once: of two faults each may hide
+    what mending the other does.
+    """
+    found: list[Candidate] = []
+    whole: Candidate | None = None
+    for one in roots[:most]:
+        if whole is None:
+            whole = one
+        elif joined := pairs(whole, [one]):
+            whole = joined[0]
+            found.append(whole)
+    return found
+
+
 def pairs(best: Candidate, others: Iterable[Candidate], most: int = 3) -> list[Candidate]:
     """The best edit together with each other one that changes something else."""
     found = []
@@ -164,11 +182,17 @@ def pairs(best: Candidate, others: Iterable[Candidate], most: int = 3) -> list[C
     return list(_once(iter(found)))[:most]
 
 
-def _by_turns(ladders: list[list[Candidate]]) -> Iterator[Candidate]:
+def _by_turns(ladders: list[list[Candidate]], explained: list[bool]) -> Iterator[Candidate]:
+    """Rung by rung; of the causes' first remedies those that mend one thing come before those that help against many:
+    where both help, the one thing is the cause.
+    """
     for rung in range(max(map(len, ladders), default=0)):
-        for ladder in ladders:
-            if rung < len(ladder):
-                yield ladder[rung]
+        found = [(why, ladder[rung]) for why, ladder in zip(explained, ladders, strict=True) if rung < len(ladder)]
+        yield from (one for _, one in sorted(found, key=lambda pair: (pair[0], not rung and _general(pair[1]))))
+
+
+def _general(one: Candidate) -> bool:
+    return bool(set(one.edit) & GENERAL)
 
 
 def _once(found: Iterable[Candidate]) -> Iterator[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from babysit.checker.plan import Candidate, candidates, comparable, firsts, further, pairs, root_of
+from babysit.checker.plan import Candidate, candidates, comparable, firsts, further, pairs, root_of, together
 from babysit.record import Finding, Remedy
 
 
@@ -33,6 +33,22 @@ def test_roots_come_before_what_they_explain():
 def test_rates_are_tried_further_down_and_never_against_their_root():
     found = candidates([finding("high", {"lr": "*0.1"}), finding("flat", {"lr": "*10"}, explained_by="high")])
     assert [one.edit["lr"] for one in found] == ["*0.1", "*0.01", "*0.001"]
+
+
+def test_what_mends_one_thing_comes_before_what_helps_against_many():
+    found = candidates([finding("hot", {"lr": "*0.1"}), finding("head", {"init_head": "small"})])
+    assert [one.finding for one in found][:2] == ["head", "hot"]
+    effect = finding("head", {"init_head": "small"}, explained_by="hot")
+    assert [one.finding for one in candidates([finding("hot", {"lr": "*0.1"}), effect])][:2] == ["hot", "head"]
+
+
+def test_the_remedies_of_several_causes_are_tried_together():
+    roots = firsts([finding("a", {"init": "he"}), finding("b", {"norm": "batch"}), finding("c", {"zero_grad": True})])
+    assert [dict(one.edit) for one in together(roots)] == [
+        {"init": "he", "norm": "batch"},
+        {"init": "he", "norm": "batch", "zero_grad": True},
+    ]
+    assert together(roots[:1]) == []
 
 
 def test_what_often_helps_leaves_out_what_was_tried():

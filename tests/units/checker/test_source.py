@@ -190,6 +190,29 @@ print(model(x_val))
     assert "a, b = (a - mean) / std, (b - mean) / std" in source.rewritten(loaded, {"preprocess": "standardize"})
 
 
+def test_inputs_are_standardized_inside_of_the_function_that_loads_them():
+    text = """\
+class Net(nn.Module):
+    def forward(self, x):
+        x = F.relu(self.one(x))
+        return self.two(x)
+def evaluate(model, loader):
+    for x, y in loader:
+        print(model(x))
+def main():
+    a, b = split(load())
+    train = DataLoader(TensorDataset(torch.tensor(a / 16.0, dtype=torch.float32), y))
+    val = DataLoader(TensorDataset(torch.tensor(b), z))
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    for x, y in train:
+        F.cross_entropy(model(x), y).backward()
+"""
+    plain = text.replace("a / 16.0", "a")
+    assert "    a, b = (a - mean) / std, (b - mean) / std" in source.rewritten(plain, {"preprocess": "standardize"})
+    assert source.rewritten(text, {"preprocess": "standardize"}) is None  # the scale of it is made elsewhere
+
+
 def test_the_file_is_changed_only_when_told_and_kept_beside(tmp_path):
     path = tmp_path / "train.py"
     path.write_text(PROGRAM)

@@ -68,15 +68,19 @@ def _inputs(tree: ast.AST) -> tuple[str, set[str]]:
     """(the training inputs' name, those of the others): what goes into data sets, or right into the model."""
     sets = [_root(call.args[0]) for call in calls_of(tree, "TensorDataset") if call.args]
     direct = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and call.args and _is_model(tree, call)]
-    learned = [loop for loop in ast.walk(tree) if isinstance(loop, ast.For) and calls_of(loop, "backward")]
-    inside = {id(node) for loop in learned for node in ast.walk(loop) if not _evaluates(node)}
-    names = [(_root(call.args[0]), id(call) in inside) for call in direct]
-    made = {name for name, _ in names if _last_made(tree, {name}) is not None}
     if sets:
         train = next((name for name in sets if "tr" in name.lower()), sets[0])
-        return ("", set()) if "" in sets else (train, {*sets, *made})
-    train = only(sorted({name for name, learning in names if learning and name in made and "val" not in name.lower()}))
-    return (train or "", made)
+        seen = {*sets} if "" not in sets else set()
+    else:
+        learned = [loop for loop in ast.walk(tree) if isinstance(loop, ast.For) and calls_of(loop, "backward")]
+        inside = {id(node) for loop in learned for node in ast.walk(loop)}
+        inside -= {id(node) for block in ast.walk(tree) if _evaluates(block) for node in ast.walk(block)}
+        seen = {_root(call.args[0]) for call in direct if id(call) in inside}
+        train = only([name for name in sorted(seen) if _last_made(tree, {name}) is not None]) or ""
+    if train not in seen or _last_made(tree, {train}) is None:
+        return "", set()
+    others = {_root(call.args[0]) for call in direct}
+    return train, {*(seen if sets else ()), *(name for name in others if _last_made(tree, {train, name}) is not None)}
 
 
 def _evaluates(node: ast.AST) -> bool:
