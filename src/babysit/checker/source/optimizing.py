@@ -55,12 +55,17 @@ def _optimizer(tree: ast.AST, text: str, value: Any) -> list[Change]:
     if call is None or name is None or (isinstance(rate, str) and rate.startswith("*")):
         return []
     given = keyword(call, "lr") or (call.args[1] if len(call.args) > 1 else None)
-    lr = f"{rate:g}" if rate is not None else ast.unparse(given) if given is not None else None
+    named = literal(tree, given) if given is not None and not isinstance(given, ast.Constant) else None
+    kept = given is not None and (rate is None or named is not None)
+    lr = ast.unparse(given) if kept else f"{rate:g}" if rate is not None else None  # type: ignore[arg-type]
     options = [ast.unparse(call.args[0]), *([f"lr={lr}"] if lr else [])]
     decay = keyword(call, "weight_decay")
     options += [f"weight_decay={ast.unparse(decay)}"] if decay is not None else []
     head = f"{ast.unparse(call.func.value)}.{name}" if isinstance(call.func, ast.Attribute) else _bare(tree, name)
-    return [span(call, f"{head}({', '.join(options)})")] if head else []
+    if not head:
+        return []
+    elsewhere = [span(named, f"{rate:g}")] if named is not None and rate is not None else []
+    return [span(call, f"{head}({', '.join(options)})"), *elsewhere]
 
 
 def _bare(tree: ast.AST, name: str) -> str:
