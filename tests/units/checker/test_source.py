@@ -44,7 +44,7 @@ for epoch in range(3):
         ({"init": "he"}, "        nn.init.kaiming_normal_(module.weight, nonlinearity='relu')"),
         (
             {"optimizer": "adam", "lr": 0.001},
-            "optimizer = torch.optim.Adam(model.parameters(), lr=0.001, weight_decay=1.0)",
+            "LR = 0.001",
         ),
         ({"optimizer": "adam"}, "optimizer = torch.optim.Adam(model.parameters(), lr=LR, weight_decay=1.0)"),
     ],
