@@ -22,6 +22,8 @@ def command(folder: str, port: int, host: str, opens: bool, beside: int | None) 
         end_with_parent()
     served = serve(folder, host=host, port=port, judge=judge, listening=beside)
     click.echo(f"{served.url}   (Ctrl-C ends it)")
+    if beside is None:  # beside a training what will be asked for isn't there yet
+        served.ahead()
     if opens:
         import webbrowser
 

@@ -152,7 +152,7 @@ def _evidence(one: Any) -> str:
     value = (
         "" if one.value is None else clean(one.value, 200) if isinstance(one.value, str) else number(float(one.value))
     )
-    parts = [clean(one.what, 80) + (f" of {clean(one.where, 80)}" if one.where else ""), value,
+    parts = [clean(one.what, 80) + (f" of {clean(one.where, 80)}" if one.where else "") + (":" if value else ""), value,
              f"at step {one.step:,}" if one.step is not None else "",
              f"(expected {clean(one.expected, 200)})" if one.expected else ""]  # fmt: skip
     return " ".join(part for part in parts if part)

@@ -264,7 +264,7 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         ]
     return {
         "height": height,
-        "margin": {"l": _room_left(panel), "r": 12, "t": 10 if spokes is None else 40, "b": 8 if x["automargin"] or spokes is not None else 42 if panel.x.label else 24},
+        "margin": {"l": _room_left(panel), "r": 12, "t": _room_above(panel) if spokes is None else 40, "b": 8 if x["automargin"] or spokes is not None else 42 if panel.x.label else 24},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "@dim"},
         "showlegend": False, "hovermode": "closest" if any(isinstance(m, Heat | Dots | Bars) for m in marks) else "x unified",
@@ -287,6 +287,11 @@ def _room_left(panel: Panel) -> int:
     return int(min(240, 12 + 6.9 * longest)) + (20 if panel.y.label else 0)
 
 
+def _room_above(panel: Panel) -> int:
+    told = [one for one in (*panel.limits, *panel.bands) if one.label and one.axis == "x"]
+    return 10 if not told else 32 if len(panel.bands) > 2 else 20
+
+
 def _axis(axis: Axis, *, vertical: bool) -> dict[str, Any]:
     made: dict[str, Any] = {
         "automargin": not vertical and bool(axis.names), "showgrid": vertical, "gridcolor": "@grid", "zeroline": False, "showline": not vertical,
@@ -294,7 +299,7 @@ def _axis(axis: Axis, *, vertical: bool) -> dict[str, Any]:
         "title": {"text": text(axis.label), "standoff": 6, "font": {"size": 12, "color": "@dim"}},
     }  # fmt: skip
     if axis.log:
-        made |= {"type": "log", "exponentformat": "e", "minexponent": 3, "nticks": None}
+        made |= {"type": "log", "exponentformat": "e", "minexponent": 5, "nticks": None}
     if axis.share:
         made["tickformat"] = ".0%"
     elif not vertical and axis.label == "step":
@@ -338,14 +343,13 @@ def _limit_words(panel: Panel) -> list[dict[str, Any]]:
         value = one.value if isinstance(one, Limit) else one.high if one.axis == "y" else one.low
         axis = panel.x if one.axis == "x" else panel.y
         place = _scaled(value, axis.log)
-        font = {"color": f"@{color}-ink", "size": 11}
-        if one.axis == "x":
-            told.append({"x": place, "xref": "x", "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left", "xshift": 3,
-                         "yshift": -14 * (index % 2) if len(panel.bands) > 2 else 0,
-                         "showarrow": False, "text": text(one.label, 60), "font": font})  # fmt: skip
+        words = {"showarrow": False, "text": text(one.label, 60), "font": {"color": f"@{color}-ink", "size": 11}}
+        if one.axis == "x":  # above the plot, so that no curve runs through them
+            told.append({"x": place, "xref": "x", "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "xshift": -2,
+                         "yshift": 13 * (index % 2) if len(panel.bands) > 2 else 0, **words})  # fmt: skip
         else:
             told.append({"x": 1, "xref": "paper", "y": place, "yref": "y", "yanchor": "bottom", "xanchor": "right", "xshift": -4,
-                         "showarrow": False, "text": text(one.label, 60), "font": font})  # fmt: skip
+                         "bgcolor": "@paper/0.75", "borderpad": 0, **words})  # fmt: skip
     return told
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio.to_thread
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -63,7 +64,16 @@ class Dashboard:
     # files
 
     async def index(self, request: Request) -> Response:
-        return FileResponse(STATIC / "index.html", media_type="text/html", headers={"cache-control": "no-cache"})
+        ahead = BackgroundTask(self._read, self.ahead)
+        return FileResponse(
+            STATIC / "index.html", media_type="text/html", headers={"cache-control": "no-cache"}, background=ahead
+        )
+
+    def ahead(self) -> None:
+        """Read what a browser will ask for, while it begins: the drawing code and, most often, the newest run."""
+        with contextlib.suppress(BabysitError):
+            drawing_code()
+            self.library.open_newest()
 
     async def static(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -70,6 +70,7 @@ class Library:
         self._lock = threading.RLock()
         self._entries: dict[str, tuple[tuple[float, int], Entry]] = {}
         self._open: OrderedDict[str, Opened] = OrderedDict()
+        self._turns: dict[str, threading.Lock] = {}
 
     def entries(self) -> list[Entry]:
         """Every run and study, newest first; damaged ones too, with what is wrong with them."""
@@ -103,16 +104,29 @@ class Library:
             RecordError: there is none of that name, or it is damaged.
         """
         with self._lock:
-            opened = self._open.get(name)
+            opened, turn = self._open.get(name), self._turns.setdefault(name, threading.Lock())
         if opened is None:
-            opened = Opened(name, Reader(self.path(name)), self.judge)  # a large run: others needn't wait for it
+            with turn:  # whoever asks for the same run waits for it, whoever asks for another needn't
+                opened = self._open.get(name) or Opened(name, Reader(self.path(name)), self.judge)
+                self._open[name] = opened
         with self._lock:
-            opened = self._open.setdefault(name, opened)
+            self._turns.pop(name, None)
+            self._open[name] = opened
             self._open.move_to_end(name)
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         opened.refresh()
         return opened
+
+    def open_newest(self) -> None:
+        """Open the run that was written last, where none is open yet.
+
+        Raises:
+            RecordError: it is damaged.
+        """
+        runs = [(_stamp(path / FILE), self._name(path)) for path, kind in self._places() if kind == "run"]
+        if runs and not self._open:
+            self.run(max(runs)[1])
 
     def study(self, name: str) -> Study:
         """A study by its name as listed.

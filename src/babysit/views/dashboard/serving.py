@@ -63,6 +63,10 @@ class Served:
         """Serve until interrupted."""
         self.server.run(sockets=[self._socket])
 
+    def ahead(self) -> None:
+        """Read what will most often be asked for first, in a thread, while a browser is being opened."""
+        threading.Thread(target=self.dashboard.ahead, name="babysit-ahead", daemon=True).start()
+
     def start(self) -> Served:
         """Serve in a thread that ends with the process."""
         self._thread = threading.Thread(target=self.run, name="babysit-page", daemon=True)

@@ -23,8 +23,8 @@ def depth(run):
     at = np.arange(len(names))
     marks = []
     for what, name, tone in (("activation.std", "activation", "blue"), ("gradient.activation", "gradient", "orange")):
-        start = np.array([run.series(what, place).first for place in names])
-        now = np.array([run.series(what, place).last for place in names])
+        start = _positive([run.series(what, place).first for place in names])
+        now = _positive([run.series(what, place).last for place in names])
         if np.isfinite(now).any():
             marks += [Line(f"{name} at the start", at, start, tone, "dash", label=False), Line(name, at, now, tone)]
     short = tuple(clean(name, 18) for name in names) if len(names) <= 12 else ()
@@ -32,3 +32,9 @@ def depth(run):
     return Panel(
         "Through depth", marks, x=x, y=Axis("standard deviation, gradient rms", log=True), note="Dotted: at the start."
     )
+
+
+def _positive(values: list[float]) -> np.ndarray:
+    """What has a place on a logarithmic axis; where nothing is left of a signal its line ends."""
+    array = np.array(values, float)
+    return np.where(array > 0, array, np.nan)

@@ -156,7 +156,7 @@ export class Card {
     if (table) {
       const plain = table.header.every((cell) => !cell);
       const head = plain ? null : node("thead", {}, node("tr", {}, table.header.map((cell) => (cell ? node("th", { scope: "col" }, cell) : node("td")))));
-      const rows = table.rows.map((row) => node("tr", {}, row.map((cell, index) => (index ? node("td", {}, cell) : node("th", { scope: "row" }, cell)))));
+      const rows = table.rows.map((row) => node("tr", {}, row.map((cell, index) => (index ? node("td", { class: cell.length < 24 && "short" }, cell) : node("th", { scope: "row", class: cell.length > 24 && "long" }, cell)))));
       yield node("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": this.data.title }, node("table", {}, head, node("tbody", {}, rows)));
     }
     if (pictures) {
@@ -240,6 +240,7 @@ function rescale(layout, log) {
 function narrow(layout) {
   layout.font.size = 11;
   layout.xaxis.nticks = 4;
+  if (layout.yaxis.visible === false) layout.annotations = layout.annotations.filter((one) => one.text.length < 9); // parallel axes stand close
   for (const one of layout.annotations) if (one.font) one.font.size = 11;
 }
 
