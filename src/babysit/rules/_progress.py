@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..record import Run, Series
-from ._network import criterion
+from ._network import criterion, is_matrix
 
 READS = (
     "loss.train", "loss.criterion", "loss.val", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
@@ -262,13 +262,21 @@ def _of_both_signs(values: np.ndarray) -> bool:
     )
 
 
-def flattened(run: Run, *, before: float = 0.2, after: float = 0.005) -> bool:
-    """Did a layer tell its inputs apart at the start, and hardly any more (share of its variance between examples)?"""
-    return any(
-        series.first > before and series.last < after
-        for _, series in run.each("activation.between")
-        if len(series) >= 5
-    )
+def overturned(run: Run, *, before: float = 0.2, after: float = 0.005, times: float = 3.0) -> bool:
+    """Have the steps undone what the network was, without learning?
+
+    A layer that told its inputs apart (share of its variance between examples) hardly does any more, or half of the weight
+    matrices have several times the size that they started with.
+    """
+    told = (series for _, series in run.each("activation.between") if len(series) >= 5)
+    if any(series.first > before and series.last < after for series in told):
+        return True
+    grown = [
+        series.last / series.first
+        for where, series in run.each("weight.rms")
+        if len(series) >= 5 and series.first > 0 and series.steps[0] <= 3 and is_matrix(run, where)
+    ]
+    return bool(grown) and float(np.median(grown)) > times
 
 
 def grade(run: Run, severity: str, *, least: int = 10) -> str:

@@ -11,7 +11,7 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import advice
 from . import found, rule
 from ._network import update_ratios
-from ._progress import READS, flattened, judged, progress, spread
+from ._progress import READS, judged, overturned, progress, spread
 from ._words import number, percent
 
 ALIGN = advice(
@@ -21,7 +21,7 @@ ALIGN = advice(
 
 
 @rule(
-    "loss.val", "update.ratio", "activation.dead", "activation.between", "output.between", "batch_val.overlap", "fact:dependency", "gradient.rms", "lr", *READS, family="labels",
+    "loss.val", "update.ratio", "activation.dead", "activation.between", "weight.rms", "output.between", "batch_val.overlap", "fact:dependency", "gradient.rms", "lr", *READS, family="labels",
     explains=("loss-barely-changes", "underfitting", "overfitting", "output-ignores-input", "loss-metric-disagree", "too-few-updates", "validation-leak"),
 )  # fmt: skip
 def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 150) -> Iterator[Finding]:
@@ -72,8 +72,8 @@ def labels_independent_of_inputs(run: Run, *, band: float = 0.02, least: int = 1
     by_heart = not at_chance and never and (now.fell > 0.1 or (passes >= 3 and now.last < now.chance))
     if not (at_chance or by_heart):
         return
-    if at_chance and float(np.median(ratios)) > 1e-2 and flattened(run):
-        return  # steps that large have wiped out what the layers tell of the input
+    if at_chance and float(np.median(ratios)) > 1e-2 and overturned(run):
+        return  # steps that large have undone what the network was
     known = by_heart and run.last("batch_val.overlap") > 0.3
     if at_chance:
         text = f"the loss has stayed within {percent(near)} of {number(now.chance)}, what a constant guess costs, for the newest half of the run"

@@ -11,12 +11,12 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import CLIP, LOWER_LR, LOWER_LR_3, WARM_UP
 from . import found, rule
 from ._network import NOT_NEGATIVE, adaptive, is_matrix, kind_of_loss, source, update_ratios
-from ._progress import READS, Progress, flattened, grade, judged, levels_of, progress
+from ._progress import READS, Progress, grade, judged, levels_of, overturned, progress
 from ._words import number
 
 
 @rule(
-    "update.ratio", "activation.dead", "activation.zeros", "activation.between", "lr", "fact:criteria", *READS, family="rate",
+    "update.ratio", "activation.dead", "activation.zeros", "activation.between", "weight.rms", "lr", "fact:criteria", *READS, family="rate",
     explains=("loss-not-finite", "loss-oscillates", "exploding-gradients", "updates-too-large", "dead-relu", "saturated-units", "output-ignores-input",
         "loss-barely-changes", "labels-independent-of-inputs", "underfitting", "amp-skips-steps", "clipping-too-tight", "rank-collapse",
         "minority-class-ignored", "vanishing-gradients", "updates-too-small", "loss-metric-disagree"),
@@ -243,8 +243,8 @@ def _worse_than_chance(run: Run, now: Progress, times: float, ratio: float, move
         sure = 0.65 if ratio > 0.1 else 0.5
     elif ratio > (0.1 if adaptive(run) else moved) and now.last > 0.97 * now.chance:
         sure = 0.55
-    elif ratio > 0.3 * moved and now.last > 0.97 * now.chance and flattened(run):
-        sure = 0.5  # and a layer that told its inputs apart doesn't any more
+    elif ratio > 0.3 * moved and now.last > 0.97 * now.chance and overturned(run):
+        sure = 0.5  # and they have undone what the network was
     else:
         return None
     return (f"after {now.step} steps the loss is {number(now.last)}, no better than a constant guess ({number(now.chance)}), "

@@ -74,7 +74,8 @@ def vanishing_gradients(run: Run, *, ratio: float = 1e-3, least: int = 5) -> Ite
         yield from _through_time(run, ratio)
         return
     fade = _fade([value for _, value in profile])
-    if fade >= ratio:
+    whole = profile[0][1] / profile[-1][1]
+    if fade >= ratio and not (whole < ratio / 2 and fade < 10 * ratio):
         return
     moves = recent(run, "update.ratio", 20).get(profile[0][0])
     still = moves is None or moves < 1e-5 or (not progress(run).learning and (adaptive(run) or moves < 1e-4))

@@ -105,6 +105,9 @@ class Comparisons:
                 self._rows.append(row)
             if self._over_batch and size == len(out):
                 self._say("axis", ~sure, a, b, source)
+        if self._over_batch and out.ndim == 2 and 1 < size <= out.shape[1] and not a.is_floating_point():
+            wrong = out.argmax(0)[:size]  # the example that is largest in each class
+            self._say("axis", torch.stack([(side == wrong).all() for side in (a, b)]).any(), a, b, source)
         if size == len(out) and a.is_floating_point() != b.is_floating_point():
             score = a if a.is_floating_point() else b
             best = out.reshape(size, -1).amax(1)
