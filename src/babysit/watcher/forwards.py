@@ -20,6 +20,8 @@ from .validation import modes
 WEIGHTED = ("linear", "conv", "recurrent")
 VIEWS = 8
 """Views that trade axes, which are remembered."""
+TURNS = 4
+"""Steps at which examples must have been turned in one way, to be an augmentation."""
 
 
 def _tensors(output: Any, depth: int = 0) -> list[Tensor]:
@@ -79,6 +81,17 @@ class Forwards(Passes):
             if one not in self.views:
                 self.views.append(one)
                 self.recording.set_fact("views", list(self.views))
+
+    def turned(self, kind: str) -> None:
+        """Examples were turned; an augmentation, where that comes back while it trains."""
+        if not self.step or self.validation.running:
+            return
+        _, steps = self.turns.setdefault(kind, (self.sources.here(4), set()))
+        if len(steps) < TURNS and self.step not in steps:
+            steps.add(self.step)
+            if len(steps) == TURNS:
+                known = [{"kind": one, "source": at} for one, (at, seen) in self.turns.items() if len(seen) == TURNS]
+                self.recording.set_fact("turns", known)
 
     def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site | None:
         inner = unwrapped(module)

@@ -26,7 +26,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..nn.activations import ACTIVATIONS
-from . import reshapes, scoring
+from . import axes, scoring
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
@@ -287,7 +287,7 @@ class Listening:
                 )
 
     def _scoring(self) -> None:
-        heard = scoring.replacements(self.observer, self._ours) + reshapes.replacements(self.observer, self._ours)
+        heard = scoring.replacements(self.observer, self._ours) + axes.replacements(self.observer, self._ours)
         for owner, name, make in heard:
             self.patches.replace(owner, name, lambda original, make=make: Ear(original, make(original)), light=True)
 

@@ -131,6 +131,7 @@ class State:
         self.hand_waits = False
         self.loops: dict[str, str | None] = {}
         self.views: list[dict[str, Any]] = []  # that trade axes
+        self.turns: dict[str, tuple[str | None, set[int]]] = {}  # of examples, by kind: where, and at which steps
         self.best = math.inf
         self.level = math.nan
         self.was_finite = True

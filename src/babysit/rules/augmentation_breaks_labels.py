@@ -1,0 +1,71 @@
+"""An augmentation turns examples of one class into examples of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..record import Evidence, Finding, Run
+from ..record.remedies import advice
+from . import found, rule
+from ._progress import READS, progress
+from ._words import listed, percent
+
+LEAVE_OUT = advice("Leave that augmentation out, or turn the label with the example")
+
+
+@rule(
+    "errors.twins", "fact:turns", *READS,
+    family="labels", explains=("underfitting", "loss-barely-changes", "rank-collapse", "train-val-mismatch"),
+)  # fmt: skip
+def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) -> Iterator[Finding]:
+    """Examples are flipped or turned in training, and two classes can't be told apart: a turned 6 is a 9.
+
+    Why it matters: an augmentation says what makes no difference to the label. Where it does make one, the network
+    is told that two classes are the same, and can only guess which.
+
+    Usual causes: the augmentations of photographs used for digits, letters, arrows, medical images; crops that cut the
+    object off.
+
+    Told apart from: classes that look alike, most of whose examples are told apart all the same; the start of training, when
+    every class is taken for others too.
+
+    Args:
+        run: reads the fact `turns` (flips and rotations heard again and again outside of the models), and `errors.twins`,
+            how much of the answers to the two classes that are told apart worst agrees.
+        alike: agreement of the answers above which two classes are not told apart.
+        least: looks at the answers that are needed.
+
+    Examples:
+        >>> facts = {"task": {"kind": "classes", "classes": 4}, "turns": [{"kind": "flip", "source": "train.py:31"}]}
+        >>> sick = {"errors.twins": [0.8, 0.93, 0.91], "loss.train": [1.3] * 20 + [0.7] * 280}
+        >>> [finding.message for finding in augmentation_breaks_labels(Run.of(sick, facts=facts))]
+        ['Examples are turned while it trains (flip), and two classes are not told apart: 91 % of what is answered to the one is answered to the other too. A turned example of one is one of the other.']
+        >>> list(augmentation_breaks_labels(Run.of({**sick, "errors.twins": [0.5, 0.2, 0.1]}, facts=facts)))
+        []
+
+    Source:
+        Shorten & Khoshgoftaar 2019, A survey on image data augmentation ("safety" of a transformation).
+    """
+    turns = run.fact("turns") or []
+    pair = run.series("errors.twins").values
+    now = progress(run)
+    if not turns or len(pair) < least or now.readings < 50 or (now.slope < -3 and not now.ended):
+        return
+    share = float(np.median(pair[-3:]))
+    if not share > alike:
+        return
+    yield found(
+        severity="warning",
+        stage="suspect",
+        confidence=0.7,
+        source=turns[0].get("source"),
+        message=f"Examples are turned while it trains ({listed([one['kind'] for one in turns])}), and two classes are not told apart: "
+        f"{percent(share)} of what is answered to the one is answered to the other too. A turned example of one is one of the other.",
+        evidence=[
+            Evidence("errors.twins", "", value=share, expected=f"below {percent(alike)}", limit=alike),
+            Evidence("fact:turns", None, value=str(turns[0]["kind"]), expected="none that changes the label"),
+        ],
+        remedies=[LEAVE_OUT],
+    )
