@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,9 @@ def run_all(
                 if order is None:
                     more = False
                     break
-                pipe, child = _fork(program, order)
-                running[pipe] = (order, child, time.monotonic() + min(order.seconds, left) + 2)
+                allowed = min(order.seconds, left)
+                pipe, child = _fork(program, replace(order, seconds=allowed))
+                running[pipe] = (order, child, time.monotonic() + allowed + 2)
                 heard[pipe] = b""
                 selector.register(pipe, selectors.EVENT_READ)
             if not running:

@@ -131,6 +131,8 @@ def cure_of(
         # a proof that has begun is worth its time, where no time was told
         hard = until if limit is not None else began + 3 * (until - began)
         fine = _fine(verdict)
+        if first.ended == "time":  # it may never end: every try gets as many steps as it had
+            steps = first.steps
         trying = Trying(program, first, jobs, hard, runs, steps, _balanced(verdict), tell, {0: first.score}, fine=fine)
         _try(trying, verdict, run, until)
         result = _result(trying, verdict, run, path)

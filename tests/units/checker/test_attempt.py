@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from babysit.checker.attempt import Order, loses, run_all
+from babysit.checker.cure import cure
 from babysit.checker.program import Script
 from babysit.errors import RecipeError
 
@@ -110,6 +111,21 @@ def test_tries_run_side_by_side_and_each_comes_back_once():
 
 def test_none_is_begun_after_the_time_is_over():
     assert list(run_all(training(), [Order()], until=time.monotonic() - 1)) == []
+
+
+def test_one_that_is_running_then_ends_with_what_it_has():
+    order = Order(seconds=60)
+    found = next(one for _, one in run_all(training(forever=True), [order], jobs=1, until=time.monotonic() + 2))
+    assert found.ended == "time"
+    assert found.steps
+    assert found.score > 0.5
+
+
+def test_tries_of_a_program_that_never_ends_are_as_long_as_the_run_they_are_compared_with():
+    found = cure(training(forever=True, lr=1e-7, sleep=0.01), time=16, jobs=1)
+    steps = {one.screened.steps for one in found.tries if one.screened.ended == "steps"}
+    assert len(steps) == 1
+    assert steps.pop() < 16 / 4 / 0.01
 
 
 def test_what_it_writes_is_noted(tmp_path):
