@@ -38,6 +38,8 @@ TIMER, ALARM = signal.ITIMER_REAL, signal.SIGALRM
 
 Curve = tuple[tuple[int, float], ...]
 """(step, score) of a run, step by step."""
+GRACE = 5.0
+"""Seconds that a run whose time is over has for ending by itself."""
 LATE = frozenset(("patience", "val_mode", "val_preprocess"))
 """Fields that act only once something is held out."""
 
@@ -125,7 +127,7 @@ def run_all(
                     break
                 allowed = min(order.seconds, left)
                 pipe, child = _fork(program, replace(order, seconds=allowed))
-                running[pipe] = (order, child, time.monotonic() + allowed + 2)
+                running[pipe] = (order, child, time.monotonic() + allowed + GRACE)
                 heard[pipe] = b""
                 selector.register(pipe, selectors.EVENT_READ)
             if not running:

@@ -191,7 +191,7 @@ def _could_not_run(first: Attempt, seconds: float) -> Cure:
     if "EOFError" in first.failed:
         why = "it asks for input, which nobody can give in a try"
     elif first.failed:
-        why = "it fails by itself"
+        why = "it fails by itself" if first.traceback else first.failed
     elif first.ended == "time":
         why = "it made no optimizer step within its time: give more with --time"
     else:

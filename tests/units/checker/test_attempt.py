@@ -122,10 +122,11 @@ def test_one_that_is_running_then_ends_with_what_it_has():
 
 
 def test_tries_of_a_program_that_never_ends_are_as_long_as_the_run_they_are_compared_with():
-    found = cure(training(forever=True, lr=1e-7, sleep=0.01), time=16, jobs=1)
+    program = training(forever=True, lr=1e-7, sleep=0.02)
+    found = cure(lambda: program(None), time=24, jobs=1)
     steps = {one.screened.steps for one in found.tries if one.screened.ended == "steps"}
     assert len(steps) == 1
-    assert steps.pop() < 16 / 4 / 0.01
+    assert steps.pop() < 24 / 4 / 0.02
 
 
 def test_what_it_writes_is_noted(tmp_path):
