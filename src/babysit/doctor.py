@@ -134,7 +134,8 @@ class Doctor:
         self._kept.clear()
         found = with_proof(judge(self._ask(run), self._rules, run), run)
         status, reason = _status(found, run)
-        return Verdict(status, tuple(found), reason, run.step, dict(self.failed))
+        told = tuple(one.edit(run=run) for one in found)
+        return Verdict(status, told, reason, run.step, dict(self.failed))
 
     def _ask(self, run: Run) -> list[Finding]:
         now, over = run.version, bool(run.events_of("end"))

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..checks import CannotJudge
 from ..errors import TrainingError
 from ..hosts.edits.stage import CRITERIA
+from ..views.notebook import LiveDisplay, in_notebook
 from ..watcher import watch as _watch
 from .captured.recording import Recorder
 from .captured.step import Entry, Step
@@ -38,6 +39,8 @@ NAMES = (*CRITERIA, "softmax", "sigmoid", "log_softmax", "relu", "tanh", "dropou
 class watch(_watch):
     """`babysit.watcher.watch`, with `cure()`; see there for its arguments.
 
+    In a notebook it shows the run and brings that up to date while it trains, unless it is told what to `show`.
+
     Args:
         keep: take down the first steps, so that `cure` can play them again; by default where models or
             optimizers are given, as in a notebook.
@@ -56,7 +59,8 @@ class watch(_watch):
     """
 
     def __init__(self, *parts: Any, keep: bool | None = None, **options: Any) -> None:
-        super().__init__(*parts, **options)
+        self._display = LiveDisplay() if options.get("show") is None and in_notebook() else None
+        super().__init__(*parts, **({**options, "show": self._display} if self._display else options))
         self._keeper = _Keeper() if keep or (keep is None and (self._models or self._optimizers)) else None
 
     @property
@@ -75,6 +79,9 @@ class watch(_watch):
         if self._keeper is not None:
             self._keeper.stop()
         super().close(reason)
+        if self._display is not None:
+            self._display.update(self.run, force=True)
+            self._display = None
 
     def cure(self, **options: Any) -> Cure:
         """Find what is wrong, and prove a remedy on the batches that were kept.

@@ -31,21 +31,26 @@ def relu_converges_faster(data, *, seeds, quick):
 
     A ConvNet of four convolutions on images of CIFAR's shape, SGD with momentum 0.9. Each activation gets the
     rate of 0.003, 0.01, 0.03, 0.1 that brings two other seeds there soonest; then the steps are counted until the
-    training error (of the newest batches) is 25 %. Who never gets there counts as the whole training.
+    training error (of the newest batches) is 25 %. Who isn't there yet goes on for 6.6 times as long as ReLU took (not
+    in the quick mode); who never gets there counts as the whole training, a lower bound, which is not held against "6 times".
 
     Criterion: the ratio of steps is above 1.1 against tanh and against sigmoid, and more than 6 against each.
     """
     images = data.images()
     steps = 200 if quick else 400
     pilots = [seed + 1000 for seed in seeds[:2]]
-    curves, needed, chosen, at = {}, {}, {}, np.empty(0)
-    for name in ("relu", "tanh", "sigmoid"):
-        tried = {lr: _errors(images, name, pilots, lr, steps) for lr in ((RATES[2],) if quick else RATES)}
-        chosen[name] = min(tried, key=lambda lr: (np.mean(_needed(*tried[lr])), float(tried[lr][1][:, -1].mean())))
-        at, curves[name] = _errors(images, name, seeds, chosen[name], steps)
-        needed[name] = _needed(at, curves[name])
+    needed, late, chosen, marks = {}, {}, {}, []
     tones = {"relu": "blue", "tanh": "orange", "sigmoid": "bad"}
-    marks = [mark for name, rows in curves.items() for mark in spread(name, at, rows, tones[name])]
+    for name in ("relu", "tanh", "sigmoid"):
+        chosen[name] = RATES[2] if quick else _best(images, name, pilots, steps)
+        at, rows = _errors(images, name, seeds, chosen[name], steps)
+        needed[name] = _needed(at, rows)
+        longer = int(np.ceil(0.66 * max(needed["relu"]))) * 10
+        if name != "relu" and not quick and longer > steps and (needed[name] >= at[-1]).any():
+            at, rows = _errors(images, name, seeds, chosen[name], longer)
+            needed[name] = _needed(at, rows)
+        late[name] = needed[name] >= at[-1]
+        marks += spread(name, at, rows, tones[name])
     figure = Panel(
         "Training error, each at its best rate",
         marks,
@@ -54,18 +59,26 @@ def relu_converges_faster(data, *, seeds, quick):
     )
     ratios = {name: np.array(needed[name]) / np.array(needed["relu"]) for name in ("tanh", "sigmoid")}
     told = ", ".join(f"{name} {lr:g}" for name, lr in chosen.items())
-    never = [name for name in needed if (needed[name] >= at[-1]).all()]
-    late = (
-        f"Never there in {at[-1]:.0f} steps, so that its ratio is a lower bound: {', '.join(never)}." if never else ""
+    unknown = {name: np.where(late[name] & (one < 6), np.nan, one) for name, one in ratios.items()}
+    bounds = "".join(
+        f" Not there in {max(needed[name]):.0f} steps, so that its ratio is a lower bound: {name}."
+        for name in ratios
+        if late[name].any()
     )
     return Measured(
-        {f"{how} {name}": ratios[name] for name in ratios for how in ("faster than", "6 x")}, figure,
+        {f"faster than {name}": one for name, one in ratios.items()} | {f"6 x {name}": one for name, one in unknown.items()}, figure,
         "Where a ReLU is active its derivative is 1, however large the input; the squashing functions have one below 1 "
         f"nearly everywhere, and what is lost at each layer multiplies. Chosen rates: {told}. How much that "
         "matters grows with depth and with how badly rate and init fit the function: four layers with a fitting init are few, and tanh bears a rate "
-        f"near which single ReLU networks already stumble. {late}",
+        f"near which single ReLU networks already stumble.{bounds}",
         beside="The lecture, after Krizhevsky et al.: ReLU 6 times as fast as tanh, a 4-layer ConvNet on CIFAR-10 to 25 % training error.",
     )  # fmt: skip
+
+
+def _best(images, name, seeds, steps):
+    """The rate that brings these seeds there soonest."""
+    tried = {lr: _errors(images, name, seeds, lr, steps) for lr in RATES}
+    return min(tried, key=lambda lr: (np.mean(_needed(*tried[lr])), float(tried[lr][1][:, -1].mean())))
 
 
 def _errors(images, name, seeds, lr, steps):

@@ -56,6 +56,7 @@ class Finding(Shown):
         source: "file:line" of the user's code, where known.
         explains: ids of findings that this one is the cause of.
         explained_by: id of the finding that is the cause of this one (set by the doctor).
+        run: the run that it was found in, so that it can be shown with its readings; goes no further than this process.
     """
 
     id: str
@@ -71,6 +72,10 @@ class Finding(Shown):
     explains: Sequence[str] = ()
     explained_by: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    run: Any = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "run": None}
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON form (schema 1)."""

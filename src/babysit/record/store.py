@@ -233,7 +233,7 @@ class Reader:
             run.add_vector(step, what, place, np.frombuffer(data, np.float32).reshape(json.loads(shape)))
             seen["vectors"] = number
         rows = db.execute("SELECT value FROM findings ORDER BY id").fetchall()
-        run.findings = [Finding.from_dict(json.loads(value)) for (value,) in rows]
+        run.findings = [Finding.from_dict(json.loads(value)).edit(run=run) for (value,) in rows]
 
     def _add(self, rows: list[tuple[int, int, float, int, bytes]]) -> None:
         """Rows as columns: 50 layers x 12 readings x 20,000 steps in half a second, not in nine."""

@@ -41,7 +41,7 @@ from .words import PREPROCESS, about_data, about_test, in_words
 
 
 def train(
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     *,
     data: Any = None,
     out: str | Path | None = None,
@@ -60,7 +60,7 @@ def train(
     (when a search is handed in), trains with the best recipe, keeps the best weights by validation, tests once.
 
     Args:
-        recipe: what to train. Fields that are left at their defaults are fitted to the data.
+        recipe: what to train, or just where its data are ("digits"). Fields that are left at their defaults are fitted to the data.
         data: examples as Python objects instead of `recipe.data`: `(X, y)`, a Dataset, a DataLoader.
         out: the folder of the run; by default `runs/<data>-<n>`.
         time: a budget in seconds or like "2m", split over the steps.
@@ -87,6 +87,8 @@ def train(
     show = show or Silent()
     if resume is not None:
         return _resumed(resume, data=data, search=search, fields=fields, show=show, go_on=go_on, budget=budget)
+    if isinstance(recipe, str):
+        recipe = Recipe(data=recipe)
     if recipe is None:
         raise RecipeError("train needs a recipe, or a run to resume")
     recipe = recipe if device is None else recipe.edit(device=device)

@@ -27,14 +27,14 @@ PLOTLY = "application/vnd.plotly.v1+json"
 FIRST = {"run": ("loss", "score", "updates"), "study": ("trials-as-they-come", "scatter")}
 
 
-def bundle(record: Any, run: Run | None = None) -> dict[str, Any]:
-    """The display of a run, a study or a finding (with its run, for the measured series).
+def bundle(record: Any, run: Run | None = None, *, png: bool = True) -> dict[str, Any]:
+    """The display of a run, a study or a finding (with its run's measured series, where it knows its run).
 
     Examples:
         >>> sorted(bundle(Finding("dead-relu", "relu1: 90 % of the units are dead")))
         ['text/plain']
     """
-    chosen = _panel(record, run)
+    chosen = _panel(record, run if run is not None else getattr(record, "run", None))
     made: dict[str, Any] = {"text/plain": _text(record)}
     if chosen is None:
         return made
@@ -44,10 +44,11 @@ def bundle(record: Any, run: Run | None = None) -> dict[str, Any]:
         "margin": {**drawn["layout"]["margin"], "t": 46, "l": 60, "b": 44},
     }
     made[PLOTLY] = {**drawn, "config": {"displaylogo": False, "displayModeBar": False}}
-    with contextlib.suppress(MissingExtra):  # without matplotlib there is no PNG; the other forms stand
-        from .picture import picture
+    if png:
+        with contextlib.suppress(MissingExtra):  # without matplotlib there is no PNG; the other forms stand
+            from .picture import picture
 
-        made["image/png"] = base64.b64encode(picture(chosen, "png", width=8.0)).decode()
+            made["image/png"] = base64.b64encode(picture(chosen, "png", width=8.0)).decode()
     return made
 
 
@@ -61,7 +62,8 @@ def drawn_title(panel: Panel) -> str:
 class LiveDisplay:
     """A run's display that is brought up to date in place, at most every `seconds`, while `update` is called.
 
-    `watch` uses it in a notebook where it draws its block in a terminal.
+    `babysit.watch` uses it in a notebook. What changes while it trains has no PNG, which takes a hundred times as long;
+    the last one, of `force`, has.
     """
 
     def __init__(self, seconds: float = 1.0) -> None:
@@ -76,18 +78,22 @@ class LiveDisplay:
         if (now < self._next and not force) or not self._lock.acquire(blocking=False):
             return
         try:
-            shown = bundle(run)
+            began = time.thread_time()
+            shown = bundle(run, png=force)
             if self._handle is None:
                 from IPython.display import display  # type: ignore[import-not-found]
 
                 self._handle = display(shown, raw=True, display_id=True)
             else:
                 self._handle.update(shown, raw=True)
-            self._next = time.monotonic() + max(self.seconds, 20 * (time.monotonic() - now))  # at most 5 % of the time
+            self._next = time.monotonic() + max(self.seconds, 100 * (time.thread_time() - began))  # at most 1 %
         except Exception:  # a display must never end a training
             self._next = float("inf")
         finally:
             self._lock.release()
+
+    def finding(self, finding: Finding) -> None:
+        """A finding became sure: the run's display says how many there are."""
 
 
 def in_notebook() -> bool:

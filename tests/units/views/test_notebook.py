@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -73,3 +74,24 @@ def test_a_display_that_fails_never_ends_a_training(monkeypatch):
 )
 def test_records_show_themselves(record):
     assert "text/plain" in record._repr_mimebundle_()
+
+
+def test_a_finding_shows_itself_with_the_series_of_its_run():
+    from babysit import diagnose
+
+    losses = [2.3, 9.0, 80.0, 900.0] + [3000.0] * 60
+    verdict = diagnose(
+        Run.of({"loss.train": losses, "lr": [8.0] * len(losses)}, facts={"task": {"kind": "classes", "classes": 10}})
+    )
+    one = verdict.findings[0]
+    assert PLOTLY in one._repr_mimebundle_()
+    again = pickle.loads(pickle.dumps(one))
+    assert again == one
+    assert again.run is None, "a run doesn't travel with its finding"
+    assert "run" not in one.to_dict()
+
+
+def test_what_changes_while_it_trains_has_no_picture_and_the_last_one_has():
+    run = Run.of({"loss.train": [2.3, 1.0]})
+    assert "image/png" not in bundle(run, png=False)
+    assert "image/png" in bundle(run)
