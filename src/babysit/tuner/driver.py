@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,75 +17,19 @@ from ..errors import RecipeError
 from ..record import Recipe
 from ..record.study import Trial, Widening
 from . import methods
+from .belief import Belief, closable
 from .job import Executor, Job, Outcome
-from .ledger import Ledger, trial_of
+from .ledger import Ledger
+from .merits import gather, merit
+from .plan import Plan, Progress
+from .recall import recall
 from .result import Searched
-from .rungs import Rung, read_rung, write_rung
+from .rungs import Rung, write_rung
 from .space import Space
-from .stages import STAGES, WIDEN, Seen, Staged, at_edge, ladder, sizes, survivors
+from .stages import WIDEN, Seen, Staged, at_edge, ladder, survivors
 
-FIRST = 48
-"""Trials of the first stage where only the time is given: enough to see how fast it goes."""
-BELIEF = 0.2
-"""Share of the time kept for training the best few again with several seeds."""
 CALLS = 0.1
 """Seconds between two calls of `on_progress`."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is searched, and how."""
-
-    trials: int | None
-    seconds: float | None
-    epochs: int
-    method: Any
-    believe: int
-    seeds: int
-
-    @classmethod
-    def of(cls, trials: int | None, told: Any, epochs: int, method: Any, believe: int, seeds: int) -> Plan:
-        """Checked, with what isn't told filled in."""
-        from .searching import seconds_of
-
-        if trials is not None and trials < 1:
-            raise RecipeError(f"trials >= 1 must hold, but trials={trials}")
-        if believe < 0 or seeds < 1:
-            raise RecipeError(f"believe >= 0 and seeds >= 1 must hold, but believe={believe} and seeds={seeds}")
-        if isinstance(method, str):
-            methods.known(method)
-        seconds = seconds_of(told)
-        if trials is None and seconds is None:
-            trials = 100
-        return cls(trials, seconds, epochs, method, believe if seeds > 1 else 0, seeds)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a search stands, for a live table.
-
-    Attributes:
-        stage, rung, until: which comparison is under way, and to which epoch it trains.
-        lanes: trials of this stage still in the race; `ended` those of this rung that are done.
-        done: trials that ended for good; `total` of them in all, None where only the time is given.
-        dropped, broken: how many fell behind, and broke down.
-        rate: trials per second so far; `left` seconds, None when unknown.
-        box: of the stage, field -> (low, high).
-    """
-
-    stage: int
-    rung: int
-    until: int
-    lanes: int
-    ended: int
-    done: int
-    total: int | None
-    dropped: int
-    broken: int
-    rate: float
-    left: float | None
-    best: Trial | None
-    box: dict[str, Any]
 
 
 class Search:
@@ -105,26 +48,19 @@ class Search:
         self._told = 0.0
         identity = {
             "space": space.to_dict(), "epochs": plan.epochs, "folds": folds, "seed": seed,
-            "base": base.edit(epochs=plan.epochs).id, "method": _name(plan.method),
+            "base": base.edit(epochs=plan.epochs).id, "method": plan.name,
         }  # fmt: skip
-        sampler = None
-        if isinstance(plan.method, str) and plan.method in methods.OPTUNA:
-            sampler = methods.optuna_sampler(plan.method, seed)
-        elif not isinstance(plan.method, str):
-            sampler = plan.method
+        sampler = methods.optuna_sampler(plan.method, seed) if plan.sampler else None
         self.ledger = Ledger(name, identity, storage=storage, folder=out, sampler=sampler)
-        self._asks = sampler is not None
-        self.method = None if self._asks else self._method(space)
+        self.method = None if plan.sampler else self._method(space)
+        self._belief = Belief(executor, work, plan.epochs, folds, self._left)
         self.worker = f"{socket.gethostname()}:{out.resolve() if out is not None else os.getpid()}"
         metric = "accuracy" if task == "classification" else "r2"
         self.study = Searched(
-            space.to_dict(), [], metric, plan.epochs, folds, _name(plan.method), optuna=self.ledger.study, recipe=base,
-            folder=out, _fit=self._fit_best,
+            space.to_dict(), [], metric, plan.epochs, folds, plan.name, optuna=self.ledger.study, recipe=base,
+            folder=out, _fit=self._belief.fit,
         )  # fmt: skip
-        self._by_number: dict[int, Trial] = {}
         self._units: dict[int, np.ndarray] = {}  # where trials stand in the space as it is now
-        self._rung = Rung()
-        self._elsewhere: list[Trial] = []
         self._recall()
 
     # the whole
@@ -134,11 +70,11 @@ class Search:
         if hasattr(self.executor, "deadline") and self.plan.seconds is not None:
             self.executor.deadline = time.monotonic() + self._left()  # type: ignore[attr-defined]
         try:
-            stage = self._stage_now()
+            stage = first = self._stage_now()
             while (count := self._count(stage)) > 0:
                 self._stage(stage, count)
                 stage += 1
-            self._believe()
+            self._believe(anew=stage > first)
         finally:
             self._close()
         return self.study
@@ -163,9 +99,7 @@ class Search:
 
     def _stage(self, stage: int, count: int) -> None:
         trials = self._trials_of(stage, count)
-        rungs = ladder(self.plan.epochs) if self.plan.method == "staged" or len(trials) > 1 else [self.plan.epochs]
-        if self.plan.method != "staged" and not self._halves():
-            rungs = [self.plan.epochs]
+        rungs = [self.plan.epochs] if self.plan.sampler else ladder(self.plan.epochs)
         lanes = [trial for trial in trials if trial.state == "running"]
         start, states = 0, {}
         if self._rung.stage == stage:
@@ -191,7 +125,7 @@ class Search:
         missing = count - len(known) - sum(trial.stage == stage for trial in self._elsewhere)
         if missing <= 0:
             return known
-        if self._asks:
+        if self.plan.sampler:
             made = self.ledger.ask(stage, self.space, missing, self.worker)
         else:
             assert self.method is not None
@@ -213,17 +147,25 @@ class Search:
         ]
         came: dict[int, list[Outcome]] = {}
         new: dict[Any, Any] = {}
-        with contextlib.closing(_iterator(self.executor.map(self.work, jobs))) as outcomes:
+        failed: list[Trial] = []
+        with contextlib.closing(closable(self.executor.map(self.work, jobs))) as outcomes:
             for outcome in outcomes:
                 trial = self._by_number[outcome.job.trial]
                 new[outcome.job.key] = outcome.state
                 mine = came.setdefault(trial.number, [])
                 mine.append(outcome)
-                if len(mine) == self.folds:
+                if len(mine) == self.folds and all(one.failed for one in mine):
+                    failed.append(trial)
+                elif len(mine) == self.folds:
                     self._take(trial, mine)
                 self._tell(stage, number, until, lanes, len(came))
                 if self._left() <= 0:
                     break
+        if len(failed) == len(lanes) and not any(trial.epochs for trial in self.study.trials):
+            # nothing was ever trained: the model or training itself is wrong, and mended it may try the same again
+            raise RecipeError(f"a trial must be trainable, but each fails: {came[failed[0].number][0].broken}")
+        for trial in failed:
+            self._take(trial, came[trial.number])
         return {key: state for key, state in new.items() if self._by_number[key[0]].state == "running"}
 
     def _take(self, trial: Trial, outcomes: list[Outcome]) -> None:
@@ -270,74 +212,18 @@ class Search:
 
     # the best few again
 
-    def _believe(self) -> None:
-        if not self.plan.believe or self.study.believed:
+    def _believe(self, anew: bool) -> None:
+        """Train the best few with more seeds; `anew` where trials came since others were believed."""
+        if not self.plan.believe or (self.study.believed and not anew):
             return
         full = [
             trial for trial in self.study.ranked() if trial.epochs >= self.plan.epochs and trial.state == "complete"
         ]
-        few = full[: self.plan.believe]
-        if len(full) < 2 and not few:
-            return
-        few = self._affordable(few)
-        for trial in few:
-            trial.scores = trial.scores or [trial.score]
-        jobs = [
-            Job(trial.number, trial.params, self.plan.epochs, self.plan.epochs, fold, seed)
-            for seed in range(1, self.plan.seeds)
-            for trial in few
-            for fold in range(self.folds)
-        ]
-        self._again(few, jobs)
-        self.study.believed = [trial.number for trial in sorted(few, key=merit, reverse=True) if trial.seeds > 1]
-        if self.study.believed:
-            self.ledger.remember(believed=[self._by_number[number].to_dict() for number in self.study.believed])
-
-    def _again(self, few: list[Trial], jobs: list[Job]) -> None:
-        """Train with more seeds; a trial's score becomes the mean over folds and seeds."""
-        scores = {trial.number: [*trial.scores] for trial in few}
-        losses = {trial.number: [trial.loss] * len(trial.scores) for trial in few}
-        seeds = {trial.number: {0} for trial in few}
-        with contextlib.closing(_iterator(self.executor.map(self.work, jobs))) as outcomes:
-            for outcome in outcomes:
-                if outcome.epochs < self.plan.epochs and not outcome.broken:
-                    continue  # the time was over
-                value = outcome.scores[-1] if outcome.scores else math.nan
-                scores[outcome.job.trial].append(value if math.isfinite(value) and not outcome.broken else 0.0)
-                losses[outcome.job.trial].append(outcome.losses[-1] if outcome.losses else math.nan)
-                seeds[outcome.job.trial].add(outcome.job.seed)
-                if self._left() <= 0:
-                    break
-        for trial in few:
-            if len(seeds[trial.number]) < 2:
-                continue
-            trial.scores, trial.seeds = scores[trial.number], len(seeds[trial.number])
-            trial.score, trial.sd = float(np.mean(trial.scores)), float(np.std(trial.scores, ddof=1))
-            trial.loss = float(np.nanmean(losses[trial.number]))
-
-    def _affordable(self, few: list[Trial]) -> list[Trial]:
-        if self.plan.seconds is None or not few:
-            return few
-        each = max(trial.seconds for trial in few) * (self.plan.seeds - 1)
-        fits = int(self._left() / max(each, 1e-9) * 0.9)
-        return few[: max(fits, 0)] if fits >= 2 else []
-
-    def _fit_best(self, trial: Trial, seeds: int) -> Trial:
-        """The best again, with so many seeds."""
-        found = replace(trial, scores=[], seeds=0)
-        jobs = [
-            Job(trial.number, trial.params, self.plan.epochs, self.plan.epochs, fold, seed)
-            for seed in range(seeds)
-            for fold in range(self.folds)
-        ]
-        if hasattr(self.executor, "deadline"):
-            self.executor.deadline = None  # type: ignore[attr-defined]
-        outcomes = list(self.executor.map(self.work, jobs))
-        found.scores = [outcome.scores[-1] for outcome in outcomes if outcome.scores and not outcome.broken]
-        found.seeds = seeds
-        found.score = float(np.mean(found.scores)) if found.scores else math.nan
-        found.sd = float(np.std(found.scores, ddof=1)) if len(found.scores) > 1 else math.nan
-        return found
+        full.sort(key=lambda trial: trial.rank, reverse=True)
+        few = self._belief.again(full[: self.plan.believe], self.plan.seeds)
+        self.study.believed = [trial.number for trial in few]
+        if few:
+            self.ledger.remember(believed=[trial.to_dict() for trial in few])
 
     # how much, and where
 
@@ -348,31 +234,9 @@ class Search:
             return planned[stage]
         if self._left() <= 0:
             return 0
-        if self.plan.seconds is not None:
-            most = math.inf if self.plan.trials is None else self.plan.trials - sum(planned)
-            planned = [*planned, int(min(self._next_size(stage), most))]
-        else:
-            assert self.plan.trials is not None
-            planned = sizes(self.plan.trials, STAGES if self.plan.method == "staged" else 1)
+        planned = self.plan.sized(planned, self._spent())
         self.ledger.remember(sizes=planned)
         return planned[stage] if stage < len(planned) else 0
-
-    def _next_size(self, stage: int) -> int:
-        """By the time that the trials so far took: as many again as fit into the stages that are left."""
-        if stage == 0:
-            return FIRST
-        assert self.plan.seconds is not None
-        spent = max(self._spent(), 1e-6)
-        room = self.plan.seconds * (1 - (BELIEF if self.plan.believe else 0)) - spent
-        rate = len(self.study.trials) / spent
-        stages = max(1, STAGES - stage) if room > 0 else 0
-        count = int(rate * room * 0.9 / stages) if stages else 0
-        if stage >= STAGES + 3 or count < 8:
-            return 0
-        return min(count, 1024)
-
-    def _halves(self) -> bool:
-        return not self._asks
 
     def _widen(self, stage: int, seen: Seen) -> None:
         if self.plan.method != "staged":
@@ -416,34 +280,14 @@ class Search:
         if state.get("space"):
             self.space = Space.of(state["space"])
             self.study.space = self.space.to_dict()
-            self.method = None if self._asks else self._method(self.space)
-        for frozen in self.ledger.frozen():
-            trial = trial_of(frozen)
-            self._by_number[trial.number] = trial
-            if trial.state == "running" and frozen.system_attrs.get("babysit:worker") != self.worker:
-                self._elsewhere.append(trial)  # another machine has it, or had
-            else:
-                self.study.trials.append(trial)
-        for plain in state.get("believed", ()):
-            trial = self._by_number[plain["number"]]
-            for name in ("score", "loss", "sd", "scores", "seeds"):  # the loss decides among equal scores
-                setattr(trial, name, math.nan if plain[name] is None else plain[name])
-            self.study.believed.append(trial.number)
-        if self.out is not None:
-            self._rung = read_rung(self.out)
-            for number, plain in self._rung.trials.items():
-                trial = self._by_number.get(number)
-                if trial is None or trial.state != "running":
-                    continue
-                for name in ("score", "loss", "epochs", "curve", "losses", "costs", "sd", "scores", "seconds"):
-                    value = plain[name]
-                    setattr(trial, name, math.nan if value is None else value)
-                self.ledger.report(trial, 0)
-                if number not in self._rung.survivors:
-                    self._end(trial, "dropped", f"behind at epoch {trial.epochs}")
-        for trial in self.study.trials:
-            if trial.state == "running" and trial.number not in self._rung.survivors:
-                trial.curve, trial.epochs, trial.score = [], 0, math.nan
+            self.method = None if self.plan.sampler else self._method(self.space)
+        found = recall(self.ledger, self.out, self.worker)
+        self.study.trials, self.study.believed = found.trials, found.believed
+        self._elsewhere, self._by_number, self._rung = found.elsewhere, found.by_number, found.rung
+        for trial in found.reached:
+            self.ledger.report(trial, 0)
+            if trial.number not in found.rung.survivors:
+                self._end(trial, "dropped", f"behind at epoch {trial.epochs}")
 
     def _remember(self) -> None:
         self.ledger.remember(
@@ -474,54 +318,9 @@ class Search:
         if self.on_progress is None or now - self._told < CALLS:
             return
         self._told = now
-        done = [trial for trial in self.study.trials if trial.state != "running"]
-        states = [trial.state for trial in done]
-        rate = len(done) / max(self._spent(), 1e-9)
-        left = self._left()
-        if not math.isfinite(left):
-            total = self.plan.trials or 0
-            left = (total - len(done)) / rate if rate and total else None
-        scored = [trial for trial in self.study.trials if math.isfinite(trial.score) and trial.state != "broken"]
-        best = max(scored, key=lambda trial: (trial.epochs, merit(trial)), default=None)
         box = self.study.boxes[stage] if stage < len(self.study.boxes) else {}
+        racing = sum(trial.state == "running" for trial in lanes)
         self.on_progress(
-            Progress(stage, rung, until, sum(trial.state == "running" for trial in lanes), ended, len(done),
-                     self.plan.trials, states.count("dropped"), states.count("broken"), rate, left, best, box)
+            Progress.of(self.study.trials, self.plan.trials, self._spent(), self._left(), box,
+                        stage=stage, rung=rung, until=until, lanes=racing, ended=ended)
         )  # fmt: skip
-
-
-def gather(trial: Trial, outcomes: list[Outcome]) -> None:
-    """A trial's curve from those of its folds: the mean, as far as all of them go."""
-    outcomes = sorted(outcomes, key=lambda outcome: outcome.job.fold)
-    length = min(outcome.epochs for outcome in outcomes)
-    trial.epochs = length
-    trial.curve = _mean([outcome.scores[:length] for outcome in outcomes])
-    trial.losses = _mean([outcome.losses[:length] for outcome in outcomes])
-    trial.costs = _mean([outcome.costs[:length] for outcome in outcomes])
-    trial.seconds += sum(outcome.seconds for outcome in outcomes)
-    trial.scores = [outcome.scores[length - 1] for outcome in outcomes] if length else []
-    trial.score = trial.curve[-1] if length else math.nan
-    trial.loss = trial.losses[-1] if length else math.nan
-    trial.sd = float(np.std(trial.scores, ddof=1)) if len(trial.scores) > 1 else math.nan
-
-
-def merit(trial: Trial) -> float:
-    """Compares trials of equal length: the score, and among equal ones (accuracy is coarse) the lower loss."""
-    if not math.isfinite(trial.score):
-        return -math.inf
-    loss = trial.loss if math.isfinite(trial.loss) else 1e9
-    return trial.score - 1e-3 * abs(loss) / (1 + abs(loss))
-
-
-def _mean(rows: list[list[float]]) -> list[float]:
-    if len(rows) == 1:
-        return [*rows[0]]
-    return [float(sum(column) / len(column)) for column in zip(*rows, strict=True)]
-
-
-def _name(method: Any) -> str:
-    return method if isinstance(method, str) else type(method).__name__
-
-
-def _iterator(found: Any) -> Any:
-    return found if hasattr(found, "close") else (one for one in found)

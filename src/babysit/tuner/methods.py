@@ -68,8 +68,10 @@ class Grid:
 OWN: dict[str, Callable[..., Any]] = {"staged": Staged, "random": Random, "sobol": Sobol, "grid": Grid}
 
 
-def optuna_sampler(name: str, seed: int) -> Any:
-    """One of Optuna's samplers by name."""
+def optuna_sampler(asked: Any, seed: int) -> Any:
+    """One of Optuna's samplers, by name or as it was handed in."""
+    if not isinstance(asked, str):
+        return asked
     import optuna
 
     samplers = optuna.samplers
@@ -84,7 +86,7 @@ def optuna_sampler(name: str, seed: int) -> Any:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Optuna's own word for experimental options
-        return made[name]()
+        return made[asked]()
 
 
 def known(name: str) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from ..errors import RecipeError
 from ..record import Recipe
 from ..record.study import Trial
-from .driver import Plan, Progress, Search
+from .driver import Search
 from .job import Executor, Serial
 from .kept import Kept
+from .plan import Plan, Progress
 from .result import Searched
 from .space import Space, usual
 
@@ -92,7 +93,7 @@ def search(
         base = base.edit(epochs=epochs)
     if isinstance(model, str):
         base, model = base.edit(model=model), None
-    plan = Plan.of(trials, time, base.epochs, method, believe, seeds)
+    plan = Plan.of(trials, seconds_of(time), base.epochs, method, believe, seeds)
     chosen = None if space is None else Space.of(space, base=None if model is not None else base)
     if train is not None:
         work: Any = train if isinstance(train, Executor) else _Opaque(train, base)  # a script brings its own way to run
