@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..errors import MissingExtra, OutputError
 from .attempt import Attempt, Order, Program, run_all
+from .cluster import join
 
 
 class Ray:
@@ -28,24 +28,9 @@ class Ray:
     """
 
     def __init__(self, address: str = "auto") -> None:
-        try:
-            import ray
-        except ImportError:
-            raise MissingExtra("ray", "ray", "--ray") from None
-        self._ray = ray
-        self._ours = not ray.is_initialized()
-        if self._ours:
-            self._join(address)
+        self._ray, self._ours = join(address)
+        ray = self._ray
         self._lost = (ray.exceptions.RayTaskError, ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError)
-
-    def _join(self, address: str) -> None:
-        options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-        try:
-            self._ray.init(address=address, **options)
-        except ConnectionError as error:
-            if address != "auto":
-                raise OutputError(f"a Ray cluster must answer at {address}, but: {error}") from error
-            self._ray.init(include_dashboard=False, **options)
 
     @property
     def jobs(self) -> int:

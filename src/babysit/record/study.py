@@ -42,9 +42,9 @@ class Trial:
     score: float = math.nan
     loss: float = math.nan
     epochs: int = 0
-    curve: list[float] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
+    curve: list[float] = field(default_factory=list, repr=False)
+    losses: list[float] = field(default_factory=list, repr=False)
+    costs: list[float] = field(default_factory=list, repr=False)
     sd: float = math.nan
     scores: list[float] = field(default_factory=list)
     seeds: int = 1

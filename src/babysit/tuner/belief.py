@@ -55,6 +55,7 @@ class Belief:
         if hasattr(self.executor, "deadline"):
             self.executor.deadline = None
         outcomes = list(self.executor.map(self.work, self._jobs([trial], range(seeds))))
+        self.executor.close()
         found = replace(trial, scores=[], seeds=seeds)
         found.scores = [outcome.scores[-1] for outcome in outcomes if outcome.scores and not outcome.broken]
         found.score = float(np.mean(found.scores)) if found.scores else math.nan

@@ -5,21 +5,32 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import RecipeError
 from .job import Job, Outcome
 from .state import State
+
+if TYPE_CHECKING:
+    from .fleet import Fleet
 
 
 def cut(train: Any, jobs: Sequence[Job], workers: int, most: int = 256) -> list[list[Job]]:
     """Cohorts of jobs that can train together, about two for each worker, none larger than `most`."""
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
-        design = getattr(train, "design", None)
-        groups.setdefault(design(job).key if design else None, []).append(job)
+        groups.setdefault(_key(train, job), []).append(job)
     size = max(1, min(most, -(-len(jobs) // max(1, 2 * workers))))
     found = [mine[start : start + size] for mine in groups.values() for start in range(0, len(mine), size)]
     return sorted(found, key=len, reverse=True)
+
+
+def _key(train: Any, job: Job) -> Any:
+    """Equal for jobs that can train together; what can't be built is told where it is to be trained."""
+    try:
+        return train.design(job).key if hasattr(train, "design") else None
+    except RecipeError as error:
+        return str(error)
 
 
 def packed(value: Any) -> bytes:
@@ -47,10 +58,7 @@ def compact(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def run(train: Any, engine: str, jobs: list[Job], deadline: float | None) -> tuple[list[Outcome], list[str]]:
-    """A cohort, in a worker: a fleet of one thread."""
-    from .fleet import Fleet
-
-    fleet = Fleet(engine, threads=1)
+def run(fleet: Fleet, train: Any, jobs: list[Job], deadline: float | None) -> tuple[list[Outcome], list[str]]:
+    """A cohort, in a worker, by its fleet (of one thread), which remembers what it measured."""
     fleet.deadline = deadline
     return [compact(outcome) for outcome in fleet.map(train, jobs)], fleet.notes

@@ -6,8 +6,10 @@ import contextlib
 import math
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from .recall import recall
 from .result import Searched
 from .rungs import Rung, write_rung
 from .space import Space
-from .stages import WIDEN, Seen, Staged, at_edge, ladder, survivors
+from .stages import KEEP, WIDEN, Seen, Staged, at_edge, ladder, survivors
 
 CALLS = 0.1
 """Seconds between two calls of `on_progress`."""
@@ -108,10 +110,14 @@ class Search:
         for number in range(start, len(rungs)):
             if not lanes or self._left() <= 0:
                 break
+            began, before = self._spent(), sum(trial.epochs for trial in lanes)
             states = self._train(stage, number, rungs[number], lanes, states)
-            lanes = self._judge(stage, number, rungs, len(trials), lanes, states)
+            took = (self._spent() - began) / max(1, sum(trial.epochs for trial in lanes) - before)
+            lanes = self._judge(stage, number, rungs, len(trials), lanes, states, took)
         for trial in lanes:
-            if trial.state == "running":
+            if trial.state == "running" and trial.epochs >= self.plan.epochs:
+                self._end(trial, "complete", "")
+            elif trial.state == "running":
                 self._end(trial, "dropped" if trial.epochs else "failed", "time was over")
 
     def _trials_of(self, stage: int, count: int) -> list[Trial]:
@@ -178,16 +184,18 @@ class Search:
             self._end(trial, "failed" if bad.failed else "broken", bad.broken)
 
     def _judge(
-        self, stage: int, number: int, rungs: list[int], count: int, lanes: list[Trial], states: dict[Any, Any]
-    ) -> list[Trial]:
-        """Who goes on after a rung."""
+        self, stage: int, number: int, rungs: list[int], count: int, lanes: list[Trial], states: dict[Any, Any],
+        took: float,
+    ) -> list[Trial]:  # fmt: skip
+        """Who goes on after a rung, in which an epoch of a trial took so many seconds."""
         alive = [trial for trial in lanes if trial.state == "running"]
         reached = [trial for trial in alive if trial.epochs >= rungs[number]]
         if len(reached) < len(alive) and self._left() <= 0:
             return alive  # time was over within the rung
         alive.sort(key=merit, reverse=True)
         keep = survivors(count, number, len(rungs)) if number < len(rungs) - 1 else 0
-        stay = alive[:keep]
+        stay = alive[: min(keep, self._affordable(rungs[number:], took))]
+        keep = len(stay)
         if number < len(rungs) - 1:
             numbers = {trial.number for trial in stay}
             kept = {key: state for key, state in states.items() if key[0] in numbers}
@@ -203,6 +211,14 @@ class Search:
                 self._end(trial, "complete", "")
         self._remember()
         return stay
+
+    def _affordable(self, rungs: list[int], took: float) -> int:
+        """The most trials that there is time to take to the end, fewer from rung to rung; at least one."""
+        left = self._left()
+        if not math.isfinite(left):
+            return sys.maxsize
+        each = sum((after - before) / KEEP**step for step, (before, after) in enumerate(pairwise(rungs)))
+        return max(1, int(left / max(took * each, 1e-9)))
 
     def _end(self, trial: Trial, state: Any, why: str) -> None:
         trial.state, trial.why = state, why

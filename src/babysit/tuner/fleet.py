@@ -4,8 +4,9 @@
 * vmap: any plain module, through `torch.func`;
 * solo: one by one.
 
-Each runs in as many threads as there are cores, one PyTorch thread each: kernels let go of Python's lock, and nothing
-waits for a second OpenMP thread on a busy machine.
+Batched programs run in as many threads as there are cores, one PyTorch thread each: kernels let go of Python's lock, and
+nothing waits for a second OpenMP thread on a busy machine. What goes one by one is mostly Python, which only one thread runs
+at a time: it goes to as many processes, where they can be forks.
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ from ..errors import BabysitError, RecipeError, did_you_mean
 from .cohort import Cohort, Stacked
 from .job import Job, Outcome, Train
 from .probe import WORDS, Choice, choose, summary
+from .processes import Processes, forks
 from .result import cores
+from .solo import steps_of
 from .work import Work
 
 if TYPE_CHECKING:
     from .design import Design
 
+WORTH = 0.3
+"""Seconds of work one by one from which on processes are begun for it: they cost a tenth of that."""
+HANDED = 0.2
+"""Seconds of work that a process is handed at once, at least a job."""
 ENGINES = ("auto", "batched", "vmap", "solo")
 
 
@@ -54,10 +61,12 @@ class Fleet:
         self.deadline: float | None = None
         self.notes: list[str] = []
         self._choices: dict[Any, Choice] = {}
+        self._processes: Processes | None = None
         self._stop = threading.Event()
 
     def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as lanes end; a training that is no `Work` goes one by one."""
+        self._stop.clear()
         if not isinstance(train, Work):
             for job in jobs:
                 if self._over():
@@ -65,11 +74,22 @@ class Fleet:
                 yield train(job)
             return
         with _one_thread(train):  # measured as it will run
-            cohorts = self._cohorts(train, list(jobs))
+            able, refused = _buildable(train, jobs)
+            cohorts = self._cohorts(train, able)
+        yield from refused
+        if self._forked(train, cohorts):
+            alone = [one for one in cohorts if one[0].engine == "solo"]
+            cohorts = [one for one in cohorts if one[0].engine != "solo"]
+        else:
+            alone = []
         yield from self._run(train, cohorts)
+        yield from self._in_processes(train, alone)
 
     def close(self) -> None:
+        """Stop what runs, and end the processes. Safe to call twice."""
         self._stop.set()
+        if self._processes is not None:
+            self._processes.close()
 
     def _over(self) -> bool:
         return self._stop.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
@@ -114,7 +134,8 @@ class Fleet:
         for choice in self._choices.values():
             by.setdefault(choice.engine, []).append(choice)
         self.notes = [note for note in self.notes if not note.startswith(tuple(WORDS.values()))]
-        self.notes += [summary(engine, choices) for engine, choices in sorted(by.items())]
+        processes = 0 if self._processes is None else self._processes.workers
+        self.notes += [summary(engine, choices, processes) for engine, choices in sorted(by.items())]
         for trouble in (trouble for choice in self._choices.values() for trouble in choice.troubles):
             if trouble not in self.notes:
                 self.notes.append(trouble)
@@ -122,14 +143,38 @@ class Fleet:
     def _threads(self, work: Work) -> int:
         return 1 if work.device.type != "cpu" else max(1, self.threads or cores())
 
+    # one by one, in processes
+
+    def _forked(self, work: Work, cohorts: list[tuple[Choice, Design | None, deque[Job]]]) -> bool:
+        """Is what goes one by one worth processes?"""
+        alone = [(choice, job) for choice, _, jobs in cohorts if choice.engine == "solo" for job in jobs]
+        if self._threads(work) < 2 or len(alone) < 2 or not forks(work.device):
+            return False
+        return self._processes is not None or sum(_seconds(work, *one) for one in alone) > WORTH
+
+    def _in_processes(self, work: Work, cohorts: list[tuple[Choice, Design | None, deque[Job]]]) -> Iterator[Outcome]:
+        jobs = [job for _, _, mine in cohorts for job in mine]
+        if not jobs or self._over():
+            return
+        if self._processes is None:
+            self._processes = Processes(self._threads(work), "solo")
+            self._tell()
+        each = sum(_seconds(work, choice, job) for choice, _, mine in cohorts for job in mine) / len(jobs)
+        self._processes.most = max(1, round(HANDED / each))
+        self._processes.deadline = self.deadline
+        known = len(self._processes.notes)
+        yield from self._processes.map(work, jobs)
+        self.notes += [note for note in self._processes.notes[known:] if not note.startswith(WORDS["solo"])]
+
     # running
 
     def _run(self, work: Work, cohorts: list[tuple[Choice, Design | None, deque[Job]]]) -> Iterator[Outcome]:
         threads = min(self._threads(work), len(cohorts))
+        if not cohorts:
+            return
         todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for cohort in cohorts:
             todo.put(cohort)
-        self._stop = threading.Event()
         if threads <= 1:
             with _one_thread(work):
                 while not todo.empty() and not self._over():
@@ -198,6 +243,18 @@ class Fleet:
                     torch.cuda.empty_cache()
 
 
+def _buildable(work: Work, jobs: Iterable[Job]) -> tuple[list[Job], list[Outcome]]:
+    """The jobs whose network can be made and takes the examples, and what became of the others."""
+    able, refused = [], []
+    for job in jobs:
+        try:
+            work.design(job)
+            able.append(job)
+        except RecipeError as error:
+            refused.append(Outcome(job.told(), broken=str(error), failed=True))
+    return able, refused
+
+
 def _alone(work: Work, job: Job, over: Any) -> Outcome:
     from .solo import train
 
@@ -207,6 +264,15 @@ def _alone(work: Work, job: Job, over: Any) -> Outcome:
         raise
     except Exception as error:
         return Outcome(job.told(), broken=f"{type(error).__name__}: {error}", failed=True)
+
+
+def _seconds(work: Work, choice: Choice, job: Job) -> float:
+    """About how long a job will take."""
+    recipe = work.recipe_of(job)
+    count = len(work.fold(recipe, job.fold).y)
+    return (
+        choice.seconds * steps_of(count, min(recipe.batch, count)) * (job.until - (job.state.epoch if job.state else 0))
+    )
 
 
 class _one_thread:

@@ -10,6 +10,9 @@ from ..record.finding import Evidence, Finding, Remedy
 from ..record.study import Study
 from .space import Space
 
+ENOUGH = 48
+"""Trials from which on no correlation tells that nothing matters: among fewer, chance hides even what does."""
+
 
 def findings(study: Study, space: Space) -> list[Finding]:
     """Everything that a study's trials show to be wrong with the search."""
@@ -81,7 +84,7 @@ def _nothing_matters(study: Study, space: Space) -> list[Finding]:
     first = [
         trial for trial in study.trials if trial.stage == 0 and math.isfinite(trial.score) and trial.state != "broken"
     ]
-    if len(first) < 30:
+    if len(first) < ENOUGH:
         return []
     scores = np.array([trial.curve[min(1, len(trial.curve) - 1)] for trial in first])
     rank = np.argsort(np.argsort(scores)).astype(float)
@@ -101,14 +104,14 @@ def _nothing_matters(study: Study, space: Space) -> list[Finding]:
             means = [rank[[value == option for value in values]].mean() for option in one.options if option in values]
             spread = (max(means) - min(means)) / max(rank.std(), 1e-9) if len(means) > 1 else 0.0
             strongest = max(strongest, spread / 2)
-    if strongest > 3.0 / math.sqrt(len(first)):
+    if strongest > 2.5 / math.sqrt(len(first)):
         return []
     return [
         Finding(
             "search-nothing-matters",
             f"no searched field is related to the score (strongest correlation {strongest:.2f} over {len(first)} trials)",
             "warning", "symptom", 0.5,
-            evidence=(Evidence("trial.correlation", None, None, strongest, f"> {3 / math.sqrt(len(first)):.2f}"),),
+            evidence=(Evidence("trial.correlation", None, None, strongest, f"> {2.5 / math.sqrt(len(first)):.2f}"),),
             remedies=(Remedy("search other fields, or look at what the trials have in common"),),
         )
     ]  # fmt: skip

@@ -66,7 +66,8 @@ class Ledger:
             raise
         except Exception as error:
             what = storage if storage is not None else folder
-            raise OutputError(f"the storage {what} must be reachable and writable, but: {error}") from error
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise OutputError(f"the storage {what} must be reachable and writable, but: {told}") from error
         finally:
             optuna.logging.set_verbosity(level)
         if known is None and had_trials:

@@ -11,7 +11,7 @@ from ..errors import RecipeError
 from ..record.study import Trial
 from . import methods
 from .merits import merit
-from .stages import STAGES, sizes
+from .stages import KEEP, STAGES, ladder, sizes
 
 FIRST = 48
 """Trials of the first stage where only the time is given: enough to see how fast it goes."""
@@ -33,10 +33,14 @@ class Plan:
     method: Any
     believe: int
     seeds: int
+    each: float | None = None
 
     @classmethod
-    def of(cls, trials: int | None, seconds: float | None, epochs: int, method: Any, believe: int, seeds: int) -> Plan:
-        """Checked, with what isn't told filled in."""
+    def of(
+        cls, trials: int | None, seconds: float | None, epochs: int, method: Any, believe: int, seeds: int,
+        each: float | None = None,
+    ) -> Plan:  # fmt: skip
+        """Checked, with what isn't told filled in; `each` seconds of a full training, where that is known before."""
         if trials is not None and trials < 1:
             raise RecipeError(f"trials >= 1 must hold, but trials={trials}")
         if believe < 0 or seeds < 1:
@@ -45,7 +49,7 @@ class Plan:
             methods.known(method)
         if trials is None and seconds is None:
             trials = 100
-        return cls(trials, seconds, epochs, method, believe if seeds > 1 else 0, seeds)
+        return cls(trials, seconds, epochs, method, believe if seeds > 1 else 0, seeds, each)
 
     @property
     def name(self) -> str:
@@ -79,9 +83,13 @@ class Plan:
 
     def _next(self, planned: list[int], spent: float) -> int:
         """By the time that the trials so far took: as many again as fit into the stages that are left."""
+        assert self.seconds is not None
+        if not planned and self.each:
+            rungs = len(ladder(self.epochs))
+            fits = self.seconds / (self.each * rungs / KEEP ** (rungs - 1)) / 2
+            return max(LEAST, min(FIRST, int(fits)))
         if not planned:
             return FIRST
-        assert self.seconds is not None
         left = self.seconds * (1 - (BELIEF if self.believe else 0)) - spent
         count = int(sum(planned) / spent * left * 0.9 / max(1, STAGES - len(planned)))
         return 0 if len(planned) >= STAGES + 3 or count < LEAST else min(count, MOST)

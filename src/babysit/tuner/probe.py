@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from ..nn.foreign import first_line
 from .batched import Space
 from .cohort import Cohort, Stacked
 from .design import Design
@@ -78,7 +79,7 @@ def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choic
     if asked == "vmap" or (asked == "auto" and layers is None):
         trouble = _vmap(work, found, example, width, options)
         if trouble and asked == "vmap":
-            raise TrainingError(f"engine=vmap can't train this network: {trouble}; use auto")
+            raise TrainingError(f"{trouble}; use engine=auto")
         troubles.extend([trouble] if trouble else [])
     if asked == "solo" or (asked == "auto" and (layers is None or not options)):
         options["solo"] = Choice("solo", 1, lambda: None, math.nan)
@@ -91,11 +92,23 @@ def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choic
             if isinstance(error, torch.OutOfMemoryError) or len(options) == 1:
                 raise
             del options[choice.engine]
-            troubles.append(f"vmap can't take this network ({str(error).splitlines()[0][:120]})")
+            troubles.append(f"vmap can't take this network: {_trouble(error)}")
     best = min(options.values(), key=lambda choice: choice.seconds)
     best.times = {name: choice.seconds for name, choice in options.items()}
     best.troubles, best.parameters = troubles, sum(one.numel() for one in found.module.parameters())
     return best
+
+
+def _trouble(error: Exception) -> str:
+    """Why, in words; PyTorch's own where nothing better is known."""
+    said = str(error)
+    if "data-dependent" in said or ".item()" in said:
+        return "it decides by the value of a tensor (an if on it, or .item())"
+    if "randomness" in said or "random operation" in said:
+        return "it draws random numbers by itself"
+    if "in-place" in said:
+        return "it writes into a tensor in place"
+    return first_line(error).rstrip(".")
 
 
 def wide(module: nn.Module, batch: int, device: str) -> int:
@@ -113,7 +126,7 @@ def _vmap(work: Work, found: Design, example: Tensor, width: int, options: dict[
     try:
         Vmapped(found.module, example, work.loss, work.classes)
     except ValueError as error:
-        return str(error)
+        return f"vmap can't take this network: {error}"
     made = lambda: Vmapped(found.module, example, work.loss, work.classes)  # noqa: E731
     options["vmap"] = Choice("vmap", width, made, math.nan)
     return ""
@@ -194,8 +207,8 @@ def _measure_solo(work: Work, found: Design, job: Job, batch: int) -> float:
     return min(times[1:])
 
 
-def summary(engine: str, choices: list[Choice]) -> str:
-    """What an engine was chosen for, and why, in one sentence."""
+def summary(engine: str, choices: list[Choice], processes: int = 0) -> str:
+    """What an engine was chosen for, and why, in one sentence; `processes` that go one by one."""
     sizes = sorted(choice.parameters for choice in choices)
     size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
     names = sorted({name for choice in choices for name in choice.times})
@@ -205,4 +218,6 @@ def summary(engine: str, choices: list[Choice]) -> str:
         span = f"{times[0]:.0f}" if len(times) == 1 else f"{times[0]:.0f} to {times[-1]:.0f}"
         told.append(f"{WORDS[name]} {span} µs")
     lanes = f", up to {max(choice.width for choice in choices)} networks at once" if engine != "solo" else ""
+    if engine == "solo" and processes:
+        lanes = f" in {processes} processes"
     return f"{WORDS[engine]}{lanes}, for networks of {size} parameters: a step of one takes {', '.join(told)}"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError
 from .cohorts import cut, packed, run, unpacked
 from .job import Job, Outcome, Train
 from .result import cores
+
+if TYPE_CHECKING:
+    import torch
 
 DEATHS = 3
 """A cohort whose worker died so often is given up."""
@@ -26,14 +31,15 @@ class Processes:
     Args:
         workers: by default one per core.
         engine: as of a fleet; each process measures for itself.
+        most: jobs that are handed over at once.
 
     Attributes:
         deadline: of `time.monotonic`: no epoch begins after it.
         notes: what was chosen and what died, in sentences.
     """
 
-    def __init__(self, workers: int | None = None, engine: str = "auto") -> None:
-        self.workers, self.engine = workers or cores(), engine
+    def __init__(self, workers: int | None = None, engine: str = "auto", most: int = 256) -> None:
+        self.workers, self.engine, self.most = workers or cores(), engine, most
         self.deadline: float | None = None
         self.notes: list[str] = []
         self._pool: ProcessPoolExecutor | None = None
@@ -41,7 +47,7 @@ class Processes:
 
     def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as cohorts end. A worker that dies costs its cohort this rung."""
-        waiting = [(cohort, 0) for cohort in cut(train, list(jobs), self.workers)]
+        waiting = [(cohort, 0) for cohort in cut(train, list(jobs), self.workers, self.most)]
         while waiting:
             began = self._submit(train, waiting)
             waiting = []
@@ -53,11 +59,11 @@ class Processes:
                     except BrokenProcessPool:
                         waiting.append((cohort, died + 1))
                         continue
-                    self.notes.extend(note for note in notes if note not in self.notes)
+                    self._hear(notes)
                     yield from outcomes
             finally:
-                for future in began:
-                    future.cancel()
+                if not all(future.done() for future in began):
+                    self.close()  # broken off: nobody waits for what is under way
             if waiting:
                 self._pool = None
                 self.notes.append(f"a worker process died: {sum(len(one) for one, _ in waiting)} jobs train again")
@@ -65,32 +71,37 @@ class Processes:
                     raise TrainingError(f"worker processes must live, but they died {DEATHS} times on the same trials")
 
     def close(self) -> None:
-        """End the workers. Safe to call twice."""
+        """End the workers, whatever they do. Safe to call twice."""
         if self._pool is not None:
+            workers = list((self._pool._processes or {}).values())
             self._pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
             self._pool = None
+
+    def _hear(self, notes: list[str]) -> None:
+        """Take over what a worker says; each measures for itself, but one sentence of each engine is enough."""
+        told = {note.partition(",")[0] for note in self.notes}
+        self.notes.extend(note for note in notes if note.partition(",")[0] not in told)
 
     def _submit(self, train: Train, cohorts: list[tuple[list[Job], int]]) -> dict[Future[bytes], tuple[list[Job], int]]:
         """Hand cohorts to the pool; one that broke since the last rung is made anew."""
         try:
             pool = self._ready(train)
-            return {pool.submit(_cohort, self.engine, packed(one), self._left()): (one, died) for one, died in cohorts}
+            return {pool.submit(_cohort, packed(one), self.deadline): (one, died) for one, died in cohorts}
         except BrokenProcessPool:
             self._pool = None
             self.notes.append("a worker process died between two rungs: nothing was lost")
             pool = self._ready(train)
-            return {pool.submit(_cohort, self.engine, packed(one), self._left()): (one, died) for one, died in cohorts}
+            return {pool.submit(_cohort, packed(one), self.deadline): (one, died) for one, died in cohorts}
 
     def _ready(self, train: Train) -> ProcessPoolExecutor:
         if self._pool is None or self._sent is not train:
             self.close()
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin, initargs=(packed(train),))
+            context, handed = _context(train)
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin, initargs=(handed, self.engine))
             self._sent = train
         return self._pool
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else self.deadline - time.monotonic()
 
 
 def _completed(futures: dict[Future[bytes], Any]) -> Iterator[Future[bytes]]:
@@ -100,24 +111,51 @@ def _completed(futures: dict[Future[bytes], Any]) -> Iterator[Future[bytes]]:
         yield from done
 
 
+def forks(device: torch.device | None) -> bool:
+    """Can workers be forks? Not where a GPU is at work, which no fork survives."""
+    return sys.platform == "linux" and (device is None or device.type == "cpu")
+
+
+def _context(train: Train) -> tuple[Any, Any]:
+    """How workers begin, and what they are handed.
+
+    Forks begin at once, with the data in memory already, and without running the caller's script anew.
+    """
+    if forks(getattr(train, "device", None)):
+        return multiprocessing.get_context("fork"), train
+    return multiprocessing.get_context("spawn"), packed(train)
+
+
 class _Held:
     """What a worker process holds between cohorts."""
 
     work: Any = None
+    fleet: Any = None
 
 
-def _begin(work: bytes) -> None:
+def _begin(work: Any, engine: str) -> None:
     import signal
 
     import torch
 
+    from .fleet import Fleet
+
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
-    _Held.work = unpacked(work)
+    _Held.work = unpacked(work) if isinstance(work, bytes) else work
+    _Held.fleet = Fleet(engine, threads=1)
+    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
 
 
-def _cohort(engine: str, jobs: bytes, left: float | None) -> bytes:
-    deadline = None if left is None else time.monotonic() + left
-    return packed(run(_Held.work, engine, unpacked(jobs), deadline))
+def _outlive_nobody(parent: int) -> None:
+    """A worker whose search was killed ends too."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _cohort(jobs: bytes, deadline: float | None) -> bytes:
+    return packed(run(_Held.fleet, _Held.work, unpacked(jobs), deadline))

@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import MissingExtra, OutputError, TrainingError
+from ..checker.cluster import join
+from ..errors import TrainingError
 from .cohorts import cut, packed, run, unpacked
 from .job import Job, Outcome, Train
 
@@ -32,29 +33,14 @@ class Ray:
     """
 
     def __init__(self, address: str = "auto", engine: str = "auto", actors: int | None = None) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise MissingExtra("ray", "ray", "executor=ray") from None
-        self._ray, self.engine, self._asked = ray, engine, actors
+        self._ray, self._ours = join(address)
+        ray, self.engine, self._asked = self._ray, engine, actors
         self.deadline: float | None = None
         self.notes: list[str] = []
-        self._ours = not ray.is_initialized()
-        if self._ours:
-            self._join(address)
         self._lost = (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError)
         self._actors: dict[Any, None] = {}
         self._coming: dict[Any, Any] = {}
         self._work: tuple[Train, Any] | None = None
-
-    def _join(self, address: str) -> None:
-        options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
-        try:
-            self._ray.init(address=address, **options)
-        except ConnectionError as error:
-            if address != "auto":
-                raise OutputError(f"a Ray cluster must answer at {address}, but: {error}") from error
-            self._ray.init(include_dashboard=False, **options)
 
     def map(self, train: Train, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Outcomes as cohorts end; what a dead node held trains this rung again elsewhere."""
@@ -70,7 +56,7 @@ class Ray:
                 while waiting and free:
                     cohort, died = waiting.pop(0)
                     actor = free.pop()
-                    busy[actor.run.remote(self.engine, packed(cohort), self._left())] = (actor, cohort, died)
+                    busy[actor.run.remote(packed(cohort), self._left())] = (actor, cohort, died)
                 done, _ = ray.wait([*busy, *self._coming], timeout=5.0)
                 for reference in done:
                     if reference in self._coming:
@@ -115,7 +101,7 @@ class Ray:
         assert self._work is not None
         device = {"num_gpus": 1, "num_cpus": 0} if self._ray.cluster_resources().get("GPU") else {"num_cpus": 1}
         while len(self._actors) + len(self._coming) < self._want():
-            made = self._ray.remote(**device)(_Actor).remote(self._work[1])
+            made = self._ray.remote(**device)(_Actor).remote(self._work[1], self.engine)
             self._coming[made.here.remote()] = made
 
     def _came(self, reference: Any) -> None:
@@ -145,16 +131,18 @@ class Ray:
 class _Actor:
     """A worker that holds the training between cohorts."""
 
-    def __init__(self, work: bytes) -> None:
+    def __init__(self, work: bytes, engine: str) -> None:
         import torch
 
+        from .fleet import Fleet
+
         torch.set_num_threads(1)
-        self.work = unpacked(work)
+        self.work, self.fleet = unpacked(work), Fleet(engine, threads=1)
 
     def here(self) -> bool:
         return True
 
-    def run(self, engine: str, jobs: bytes, left: float | None) -> bytes:
+    def run(self, jobs: bytes, left: float | None) -> bytes:
         """A cohort."""
         deadline = None if left is None else time.monotonic() + left
-        return packed(run(self.work, engine, unpacked(jobs), deadline))
+        return packed(run(self.fleet, self.work, unpacked(jobs), deadline))

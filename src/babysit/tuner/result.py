@@ -51,7 +51,12 @@ class Searched(Study):
         done = [trial for trial in self.trials if math.isfinite(trial.score)]
         if len(done) < 8:
             return {}
-        study = optuna.create_study(direction="maximize")
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            study = optuna.create_study(direction="maximize")
+        finally:
+            optuna.logging.set_verbosity(level)
         known = {frozen.number: frozen for frozen in self.optuna.get_trials(deepcopy=False)}
         for trial in done:
             frozen = known[trial.number]

@@ -39,10 +39,17 @@ class ScriptTraining:
         self.notes: list[str] = []
         self.deadline: float | None = None
         self._steps: int | None = None
+        self._seconds, self._told = 0.0, False
 
     def __call__(self, job: Job) -> Outcome:
         """One run."""
         return next(iter(self.map(self, [job])))
+
+    @property
+    def seconds(self) -> float:
+        """That a full training took."""
+        self._whole()
+        return self._seconds
 
     # it is its own executor: runs are forks, side by side
 
@@ -52,6 +59,9 @@ class ScriptTraining:
 
         jobs = list(jobs)
         total = self._whole()
+        if jobs and not self._told:
+            self._told = True
+            self.notes.append(f"an epoch stands for one {jobs[0].epochs}th of the script's {total} steps")
         until = math.inf if self.deadline is None else self.deadline
         made = [Order(dict(job.params), job.seed, max(1, round(total * job.until / job.epochs)), 1e6) for job in jobs]
         by_order = {id(order): job for order, job in zip(made, jobs, strict=True)}
@@ -74,7 +84,7 @@ class ScriptTraining:
                 raise RecipeError(
                     "the script must train with a PyTorch optimizer and a loss that can be seen, but no step was seen"
                 )
-            self._steps = first.steps
+            self._steps, self._seconds = first.steps, first.seconds
             self.notes.append(f"the script as it is: {first.kind} {first.score:.4f} after {first.steps} steps")
         return self._steps
 

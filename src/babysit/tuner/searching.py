@@ -16,6 +16,7 @@ from .job import Executor, Serial
 from .kept import Kept
 from .plan import Plan, Progress
 from .result import Searched
+from .scripts import ScriptTraining
 from .space import Space, usual
 
 
@@ -52,7 +53,7 @@ def search(
         fields: the recipe fields to search (`usual`), where no space is given.
         recipe: the base that every trial edits; its `epochs` are those of a full training.
         model: `factory(hp) -> nn.Module`, instead of the recipe's own network; `hp` has the trial's values and
-            the recipe's. Or "module:factory" as in a recipe.
+            the recipe's, and `shape` and `classes`. Or "module:factory" or "file.py:factory", as in a recipe.
         train: a training of your own, `train(recipe) -> Run`, instead of ours (or what `training_of` makes of a script).
         folds: cross-validation with so many; 1 uses the split's validation part.
         trials: how many in all; without it and without `time`, 100.
@@ -83,18 +84,23 @@ def search(
         >>> len(study.trials), 0.5 < study.best.score <= 1
         (8, True)
     """
+    from torch import nn
+
     from ..data import Split, load
     from .work import Work
 
     base = recipe or Recipe(epochs=30)
     if isinstance(data, str | Path):
         base = base.edit(data=str(data))
-    if epochs is not None:
-        base = base.edit(epochs=epochs)
     if isinstance(model, str):
         base, model = base.edit(model=model), None
-    plan = Plan.of(trials, seconds_of(time), base.epochs, method, believe, seeds)
-    chosen = None if space is None else Space.of(space, base=None if model is not None else base)
+    own = model is not None or ":" in base.model
+    if model is not None and (isinstance(model, nn.Module) or not callable(model)):
+        raise RecipeError(f"model must be a function that makes a network, such as lambda hp: …, but is {_kind(model)}")
+    chosen = None if space is None else Space.of(space, base=None if own else base)
+    script = train if isinstance(train, ScriptTraining) else None
+    if epochs is not None:
+        base = base.edit(epochs=epochs)
     if train is not None:
         work: Any = train if isinstance(train, Executor) else _Opaque(train, base)  # a script brings its own way to run
         executor = train if isinstance(train, Executor) else executor
@@ -104,8 +110,10 @@ def search(
         work, task = Work(base, split, model=model, folds=folds), split.task
     if chosen is None:
         chosen = usual(base, fields, task=task)
-    if model is not None:
+    if own:
         _check_own(chosen, base)
+    each = None if script is None or time is None else script.seconds / script.jobs
+    plan = Plan.of(trials, seconds_of(time), base.epochs, method, believe, seeds, each)
     found = Search(
         work, chosen, base, plan, executor=_executor(executor, work, engine, workers), folds=folds, task=task,
         out=None if out is None else Path(out), storage=storage, name=name, seed=seed,
@@ -159,6 +167,10 @@ def _executor(asked: Executor | str, work: Any, engine: str, workers: int | None
 
         return Ray("auto" if asked == "ray" else asked, engine=engine)
     raise RecipeError(f"executor must be auto, serial, processes or ray, but got {asked!r}")
+
+
+def _kind(model: Any) -> str:
+    return f"{type(model).__name__}, " + ("a network already made" if callable(model) else "which can't be called")
 
 
 def _check_own(space: Space, base: Recipe) -> None:

@@ -47,7 +47,7 @@ class Solo:
         self.fold = work.fold(self.recipe, job.fold)
         self.model = copy.deepcopy(work.network(job)).to(work.device)
         self.model.requires_grad_(True)
-        own = work.model is not None
+        own = work.own
         self.dropouts = replace_dropout(self.model, None if own else self.recipe.dropout)
         measure(self.model, self.dropouts, self.fold.x[:2])
         self.criterion = criterion(self.recipe, work.task)

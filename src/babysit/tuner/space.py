@@ -340,7 +340,12 @@ def _dimension(name: str, told: Any) -> Dimension:
     try:
         if isinstance(told, Dimension):
             return told
-        if isinstance(told, list | tuple):
+        if isinstance(told, tuple):
+            values = ", ".join(map(repr, told))
+            raise RecipeError(
+                f"a tuple may mean a range or a choice: say log({values}), uniform({values}) or [{values}]"
+            )
+        if isinstance(told, list):
             return choice(*told)
         if not isinstance(told, Mapping):
             raise RecipeError(f"it must be one of {', '.join(KINDS)}, but got {told!r}")

@@ -32,7 +32,7 @@ class Vmapped:
         self.dropouts = replace_dropout(self.module)
         unfit = next((one for one in self.module.modules() if isinstance(one, UNFIT)), None)
         if unfit is not None:
-            raise ValueError(f"{type(unfit).__name__} draws by itself or keeps a state, which vmap can't take")
+            raise ValueError(f"its {type(unfit).__name__} {_why(unfit)}")
         measure(self.module, self.dropouts, example)
         self.loss, self.classes = loss, classes
         self.parameters = {name: tuple(one.shape) for name, one in self.module.named_parameters()}
@@ -99,6 +99,10 @@ class Vmapped:
         if len(xs) == 1:
             return xs[0], None
         return torch.cat([x.expand(group.stop - group.start, *x.shape) for x, group in zip(xs, groups, strict=True)]), 0
+
+
+def _why(unfit: nn.Module) -> str:
+    return "has kernels of its own" if isinstance(unfit, nn.RNNBase) else "draws random numbers by itself"
 
 
 class Fit:

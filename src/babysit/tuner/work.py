@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ..data import Part, Split
-from ..errors import BabysitError, DataError, RecipeError
+from ..errors import DataError, RecipeError
+from ..nn import init
+from ..nn.block import outputs
+from ..nn.foreign import Hyper, call, factory, try_out
 from ..record import Recipe
 from ..trainer.criterion import name_of
 from ..trainer.prepared import Prepared, device_of, prepare
@@ -23,38 +26,6 @@ FIELDS = tuple(spec.name for spec in fields(Recipe))
 LEARNING = ("lr", "momentum", "weight_decay", "schedule", "warmup", "clip_norm", "label_smoothing", "dropout")
 """Fields that are a number of one lane: trials that differ in these alone train together."""
 NETWORK = ("model", "width", "depth", "activation", "pieces", "norm", "dropout")
-
-
-class Hyper(Mapping[str, Any]):
-    """What a model factory gets: the trial's values, the recipe's where it has none; remembers what was read.
-
-    Examples:
-        >>> hp = Hyper({"width": 32}, Recipe())
-        >>> hp.width, hp["lr"], sorted(hp.read)
-        (32, 0.001, ['lr', 'width'])
-    """
-
-    def __init__(self, params: Mapping[str, Any], recipe: Recipe) -> None:
-        self._values = {**recipe.to_dict(), **params}
-        self.read: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.read.add(name)
-        return self._values[name]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the space has no {name!r}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @dataclass(frozen=True)
@@ -73,7 +44,7 @@ class Work:
     Args:
         recipe: the base that a trial's params edit.
         split: train and val are used (joined and cut anew for several folds); test is not touched.
-        model: `factory(hp) -> nn.Module`, or None for the recipe's own network.
+        model: `factory(hp) -> nn.Module`, or None for the recipe's network, which may be named (`module:factory`).
         folds: 1 uses the split's own validation part.
 
     Raises:
@@ -86,6 +57,7 @@ class Work:
         device: torch.device | None = None,
     ) -> None:  # fmt: skip
         self.recipe, self.model, self.folds, self.task = recipe, model, folds, split.task
+        self.own = model is not None or ":" in recipe.model
         self.classes = len(split.classes)
         self.device = device or device_of(recipe.device)
         self.loss = name_of(recipe, split.task)
@@ -96,12 +68,13 @@ class Work:
         self._built: dict[tuple[Any, ...], nn.Module] = {}
         self._recipes: dict[tuple[Any, ...], Recipe] = {}
         self._designs: dict[tuple[int, Recipe], Design] = {}
+        self._tried: set[Any] = set()
         self.ignored: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """For other processes: without what they can make themselves."""
-        kept = ("_prepared", "_folds", "_built", "_recipes", "_designs")
-        return {**vars(self), **{name: {} for name in kept}}
+        made = ("_prepared", "_folds", "_built", "_recipes", "_designs")
+        return {**vars(self), **{name: {} for name in made}, "_tried": set()}
 
     # what a trial is
 
@@ -139,7 +112,7 @@ class Work:
     def network(self, job: Job) -> nn.Module:
         """The trial's network with its initial weights, which depend on its recipe and seed alone; shared, don't train it."""
         recipe = self.recipe_of(job)
-        if self.model is not None:
+        if self.own:
             return self._own(job, recipe)
         names = (*NETWORK, "init", "preprocess", "components")
         key = (*(getattr(recipe, name) for name in names if name != "dropout"), recipe.dropout > 0, recipe.seed)
@@ -155,37 +128,48 @@ class Work:
         module = self.network(job)
         known = self._designs.get((id(module), recipe))
         if known is None:
-            known = design(module, recipe, self.model is not None)
+            known = design(module, recipe, self.own)
+            if known.key not in self._tried:
+                self._try(job, module, recipe)
+                self._tried.add(known.key)
             if len(self._designs) > 4096:
                 self._designs.clear()
             self._designs[id(module), recipe] = known
         return known
 
     def _own(self, job: Job, recipe: Recipe) -> nn.Module:
-        assert self.model is not None
         key = (tuple(sorted((name, repr(value)) for name, value in job.params.items())), recipe.seed)
         if key not in self._built:
             if len(self._built) > 4096:
                 self._built.clear()
-            hyper = Hyper(job.params, recipe)
+            x = self.fold(recipe, 0).x
+            hyper = Hyper(job.params, recipe, x.shape[1:], self.classes or None)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(initial(recipe.seed))
-                try:
-                    module = self.model(hyper)
-                except BabysitError:
-                    raise
-                except Exception as error:
-                    raise RecipeError(
-                        f"the model fails for {dict(job.params)}: {type(error).__name__}: {error}"
-                    ) from error
-            if not isinstance(module, nn.Module):
-                raise RecipeError(f"the model must give an nn.Module, but gave {type(module).__name__}")
+                module = call(self._called, self.model or factory(recipe.model), hyper)
+                if self.model is None or recipe.init != "auto":
+                    init(module, recipe.init, None, x[:SAMPLE].cpu())
             unread = {name for name in job.params if name not in LEARNING and name not in _LOOP} | (
                 {"dropout"} & set(job.params)
             )
             self.ignored |= unread - hyper.read
+            if type(module) is nn.Linear:
+                module = nn.Sequential(module)  # a chain of one, so that its parameters have a layer's name
             self._built[key] = module.to(self.device)
         return self._built[key]
+
+    @property
+    def _called(self) -> str:
+        """The user's model, in messages."""
+        return self.recipe.model if self.model is None else "the model"
+
+    def _try(self, job: Job, module: nn.Module, recipe: Recipe) -> None:
+        """A RecipeError where the user's network doesn't take the examples or gives other outputs than there are."""
+        if not self.own:
+            return
+        told = ", ".join(f"{name}={value}" for name, value in job.params.items())
+        shape = tuple(self.fold(recipe, job.fold).x.shape[1:])
+        try_out(f"{self._called} ({told})", module, shape, outputs(self.classes or None))
 
     def _part(self, number: int) -> Split:
         if self._cuts is None:
@@ -204,6 +188,8 @@ class Work:
         return train(self, job)
 
 
+SAMPLE = 256
+"""Examples that init=lsuv looks at."""
 _LOOP = ("optimizer", "batch", "epochs", "seed", "loss", "init", "preprocess", "components", "augment", "patience")
 
 

@@ -143,8 +143,11 @@ def test_the_dry_run_leaves_no_trace(nets):
         ("someones_nets:wrong_inputs", r"can't take inputs \(N, 4\): .*mat1"),
         ("someones_nets:gives_tuple", r"must give outputs \(N, 3\), but gives tuple"),
         ("someones_nets:no_net", "must give an nn.Module, but gave int"),
-        ("someones_nets:too_many", r"callable as factory\(shape, classes, \*\*options\), but missing .*'secret'"),
-        ("someones_nets:fails", r"failed for shape=\(4,\), classes=3: 'oh'"),
+        (
+            "someones_nets:too_many",
+            r"callable as factory\(hp\), factory\(shape, classes, \*\*options\) or by names of options, but missing .*'secret'",
+        ),
+        ("someones_nets:fails", r"failed for shape=\(4,\), classes=3: \w+: 'oh'"),
         ("someones_nets:made", "is a network already made: wrap it in a function"),
         ("someones_nets:number", "must be a function or class, but is int"),
     ],

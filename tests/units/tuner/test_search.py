@@ -237,7 +237,7 @@ def test_bad_input(tmp_path):
         small(space={})
     with pytest.raises(OutputError, match="must be reachable"):
         small(storage="sqlite:////nowhere/at/all/study.db")
-    with pytest.raises(RecipeError, match="the model fails"):
+    with pytest.raises(RecipeError, match=r"the model failed for lr=.*there is no 'nothing'"):
         small(model=lambda hp: Net(hp.nothing))
     with pytest.raises(RecipeError, match=r"must give an nn.*but gave int"):
         small(model=lambda hp: 3)
