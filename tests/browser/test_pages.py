@@ -293,3 +293,19 @@ def test_a_foreign_page_can_not_read_a_run(served, watched, tmp_path):
     one.page.goto(f"file://{tmp_path}/evil.html")
     until(one.page, "document.title")
     assert one.page.title() == "refused"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_the_page_of_claims_is_quiet_accessible_and_fits(watched, tmp_path, width, scheme):
+    from babysit.claims import Material, find
+    from babysit.claims._page import Occasion, write_page
+
+    data = Material("iris")
+    verdicts = [find(name)(data, quick=True) for name in ("maxout-generalizes-relu", "initial-loss-is-ln-k")]
+    one = watched(width, scheme)
+    one.page.goto(f"file://{write_page(tmp_path / 'lecture.html', verdicts, Occasion.now(1.0, True))}")
+    assert one.page.locator("figure svg").count() == 2
+    assert one.troubles == []
+    assert one.hosts == {""}, "a file asks no host"
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(one.page) == []

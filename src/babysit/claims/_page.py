@@ -119,7 +119,7 @@ def _contents(verdicts: Sequence[Verdict]) -> str:
             f'<li><a href="#{_e(one.id)}"><span class="mark {one.verdict}" title="{WORDS[one.verdict]}">{MARKS[one.verdict]}</span>{_e(one.id.replace("-", " "))}</a></li>'
             for one in members
         )
-        blocks.append(f"<div><h3>{_e(part)}</h3><ul>{rows}</ul></div>")
+        blocks.append(f"<div><h2>{_e(part)}</h2><ul>{rows}</ul></div>")
     return f'<nav aria-label="All claims">{"".join(blocks)}</nav>'
 
 
@@ -169,10 +169,10 @@ main{max-width:1240px;margin:0 auto;padding:40px 24px 80px}p{margin:0}a{color:va
 h1{font-size:34px;line-height:1.15;letter-spacing:-.02em;margin:0 0 10px;font-weight:680}.lead{max-width:64ch;font-size:17px}
 .counts{margin:18px 0 12px;font-size:18px;color:var(--dim)}.counts b{font-weight:600}.facts{color:var(--dim);font-size:13px;max-width:110ch}
 .holds{color:var(--green-ink)}.does-not-hold{color:var(--vermillion-ink)}.depends{color:var(--orange-ink)}
-nav{columns:3 300px;column-gap:28px;margin:30px 0 10px;padding:20px 22px;background:var(--paper);border:1px solid var(--edge);border-radius:12px}
-nav div{break-inside:avoid;margin-bottom:14px}nav h3{font-size:13px;margin:0 0 4px;color:var(--dim);font-weight:600}nav ul{list-style:none;margin:0;padding:0;font-size:13.5px;line-height:1.65}
-nav a{color:var(--ink);display:flex;gap:8px}.mark{flex:none;width:1.1em;display:inline-block;text-align:center}
 h2{font-size:23px;letter-spacing:-.01em;margin:46px 0 14px;font-weight:650}
+nav{columns:3 300px;column-gap:28px;margin:30px 0 10px;padding:20px 22px;background:var(--paper);border:1px solid var(--edge);border-radius:12px}
+nav div{break-inside:avoid;margin-bottom:14px}nav h2{font-size:13px;letter-spacing:0;margin:0 0 4px;color:var(--dim);font-weight:600}nav ul{list-style:none;margin:0;padding:0;font-size:13.5px;line-height:1.65}
+nav a{color:var(--ink);display:flex;gap:8px}.mark{flex:none;width:1.1em;display:inline-block;text-align:center}
 article{background:var(--paper);border:1px solid var(--edge);border-radius:12px;padding:20px 22px 16px;margin:0 0 16px;scroll-margin-top:12px}
 article:target{border-color:var(--blue)}article>header{display:flex;gap:16px;align-items:baseline;justify-content:space-between;margin-bottom:10px}
 article h3{font-size:17px;line-height:1.35;margin:0;font-weight:640;max-width:72ch}.badge{white-space:nowrap;font-weight:600;font-size:14px}
