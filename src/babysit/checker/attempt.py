@@ -40,8 +40,8 @@ Curve = tuple[tuple[int, float], ...]
 """(step, score) of a run, step by step."""
 GRACE = 5.0
 """Seconds that a run whose time is over has for ending by itself."""
-LATE = frozenset(("patience", "val_mode", "val_preprocess"))
-"""Fields that act only once something is held out."""
+LATE = frozenset(("patience", "val_mode", "val_preprocess", "schedule"))
+"""Fields that act only once something is held out, or the rate changes."""
 
 
 class Enough(BaseException):

@@ -43,6 +43,7 @@ MEANS: Mapping[str, tuple[str, ...]] = {
     "eps": ("optimizer-epsilon-unsafe",),
     "betas": ("optimizer-epsilon-unsafe",),
     "weight_decay": ("regularization-too-strong",),
+    "penalty": ("regularization-too-strong",),
     "dropout": ("dropout-too-strong",),
     "epochs": ("underfitting", "too-few-updates"),
     "width": ("underfitting",),

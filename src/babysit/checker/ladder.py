@@ -17,7 +17,7 @@ HUNDREDTH = Remedy(
 )
 EXACT: tuple[Remedy, ...] = (
     known.ZERO_GRAD, known.LOGITS, known.NO_LAST_ACTIVATION, known.MATCH_SHAPES, known.MEAN, known.ALL_PARAMETERS,
-    known.UNFREEZE, known.UNDETACH, known.TRAIN_MODE, known.CONSTANT_LR, known.NO_CLIP, known.SKIP_NONFINITE,
+    known.UNFREEZE, known.UNDETACH, known.TRAIN_MODE, known.CONSTANT_LR, known.NO_CLIP, known.NO_PENALTY, known.SKIP_NONFINITE,
 )  # fmt: skip
 """Mends of one mistake each; they do nothing where it wasn't made."""
 

@@ -12,7 +12,7 @@ from ..record import Finding, Remedy, Run
 
 CHANGES_THE_LOSS = frozenset(
     ("target_scale", "criterion", "criterion_input", "last_activation", "reduction", "loss_sign", "class_weights",
-     "target_shape", "dropout", "drop_nonfinite")
+     "target_shape", "dropout", "penalty", "drop_nonfinite")
 )  # fmt: skip
 """Fields after which a loss can't be compared with what it was before."""
 

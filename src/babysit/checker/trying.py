@@ -20,7 +20,7 @@ NEARLY_PERFECT = 0.98
 AS_GOOD = 0.015
 """Scores on one seed that differ by less are as good; the plan's order decides between them."""
 
-FLATTERING = frozenset(("weight_decay", "dropout", "train_mode", "augment", "width", "epochs"))
+FLATTERING = frozenset(("weight_decay", "penalty", "dropout", "train_mode", "augment", "width", "epochs"))
 """Fields that let the training examples be learned by heart: without a held-out score a small gain says nothing."""
 
 Runs = Callable[..., Iterator[tuple[Order, Attempt]]]

@@ -221,6 +221,11 @@ MORE_DECAY = Remedy(
     {"weight_decay": 1e-2},
     "optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-2)",
 )
+NO_PENALTY = Remedy(
+    "Leave the penalty on the weights out of the loss",
+    {"penalty": 0.0},
+    "loss = criterion(output, target)  # and nothing that is made of the weights",
+)
 NO_DROPOUT = Remedy("Leave dropout out", {"dropout": 0.0}, "nn.Dropout(0.0)")
 DROPOUT = Remedy("Add dropout", {"dropout": 0.5}, "nn.Dropout(0.5)  # after the hidden layers")
 STOP_EARLY = Remedy(

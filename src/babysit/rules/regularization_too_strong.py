@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
-from ..record.remedies import LESS_DECAY, NO_DECAY
+from ..record.remedies import LESS_DECAY, NO_DECAY, NO_PENALTY
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._network import adaptive, hyper, is_matrix, optimizers, recent, source
@@ -95,7 +95,7 @@ def regularization_too_strong(run: Run, *, pull: float = 2.0, left: float = 0.5)
             Evidence("weight.norm", next(iter(kept)), now.step, share, f"> {left:g} of the start"),
             *([Evidence("update.decay_cosine", None, now.step, along, "about 0")] if along > 0.5 else []),
         ],
-        remedies=[NO_DECAY, LESS_DECAY],
+        remedies=[NO_DECAY, LESS_DECAY] if decay > 0 else [NO_PENALTY],
     )
 
 

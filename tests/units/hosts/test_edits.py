@@ -125,6 +125,39 @@ def test_an_edit_that_met_nothing_says_so():
     assert stage.idle == ["dropout"]
 
 
+@pytest.mark.parametrize(
+    "edit", [{"weight_decay": 0.0}, {"eps": 1e-8}, {"betas": [0.9, 0.999]}, {"schedule": "constant"}]
+)
+def test_an_option_that_is_so_already_is_nothing_to_change(edit):
+    model = mlp()
+    with applied(edit) as stage:
+        train(model, optimizer=torch.optim.Adam(model.parameters(), lr=0.1))
+    assert stage.idle == list(edit)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.25])
+def test_a_penalty_on_the_weights_is_left_out_and_the_rest_of_the_loss_stays(scale):
+    def run(strength, edit=None):
+        model = mlp()
+        penalty = lambda: strength * sum(p.square().sum() for p in model.parameters())  # noqa: E731
+        with applied(edit or {}) as stage:
+            after = train(model, loss=lambda out, y: scale * (F.cross_entropy(out, y) + penalty()))
+        return after, stage.idle
+
+    bare, _ = run(0.0)
+    assert torch.allclose(run(5.0, {"penalty": 0.0})[0], bare, atol=1e-6)
+    assert not torch.allclose(run(5.0)[0], bare, atol=1e-2)
+
+
+@pytest.mark.parametrize("more", [lambda out: 0.0, lambda out: out.square().mean()])
+def test_a_loss_without_a_penalty_on_weights_is_let_be(more):
+    loss = lambda out, y: 2 * F.cross_entropy(out, y) + more(out)  # noqa: E731
+    with applied({"penalty": 0.0}) as stage:
+        edited = train(mlp(), loss=loss)
+    assert stage.idle == ["penalty"]
+    assert same(edited, train(mlp(), loss=loss))
+
+
 def test_lr_is_scaled_during_the_step_alone():
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

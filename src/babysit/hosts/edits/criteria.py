@@ -254,3 +254,57 @@ def class_weights(stage: Stage, value: Any) -> None:
             stage.did()
 
     stage.on_criterion(weigh)
+
+
+@field("penalty")
+def penalty(stage: Stage, value: Any) -> None:
+    """What the program itself adds to the criterion's value, and makes of the weights alone, is left out of the loss (0)."""
+    values: list[Tensor] = []
+    name = stage._now
+
+    def computed(call: Call, result: Tensor) -> None:
+        if call.training:
+            values.append(result)
+
+    def make(backward: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(backward)
+        def without(loss: Tensor, gradient: Tensor | None = None, *args: Any, **kwargs: Any) -> None:
+            own, values[:] = values[:], []
+            if gradient is None and len(own) == 1 and own[0] is not loss and _of_weights_alone(loss, own[0]):
+                (share,) = torch.autograd.grad(loss, own, retain_graph=True, allow_unused=True)
+                if share is not None:
+                    with stage.of(name):
+                        stage.did()
+                    loss, gradient = own[0], share
+            backward(loss, gradient, *args, **kwargs)
+
+        return without
+
+    stage.after_criterion(computed)
+    stage.replace(Tensor, "backward", make)
+
+
+def _of_weights_alone(loss: Tensor, part: Tensor) -> bool:
+    """Does the loss reach parameters on ways around `part` that share nothing with its making but parameters?"""
+    mine = _graph(part.grad_fn, set())
+    around = _graph(loss.grad_fn, {part.grad_fn})
+    return any(map(_is_parameter, around)) and all(_is_parameter(node) for node in around & mine)
+
+
+def _is_parameter(node: Any) -> bool:
+    """Is it where a parameter's gradient is gathered?"""
+    return hasattr(node, "variable")
+
+
+def _graph(node: Any, stop: set[Any]) -> set[Any]:
+    """All nodes that a node of the autograd graph rests on, without those in `stop`."""
+    waiting, seen = [node], set(stop)
+    found: set[Any] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        found.add(node)
+        waiting.extend(following for following, _ in node.next_functions)
+    return found

@@ -31,7 +31,8 @@ def during_step(stage: Stage, option: str, new: Callable[[Optimizer, dict[str, A
             if option in group:
                 held.append((group, group[option], changed := new(optimizer, group, group[option])))
                 group[option] = changed
-                stage.did()
+                if changed != (tuple(was) if isinstance(was := held[-1][1], list) else was):
+                    stage.did()
 
     def after(optimizer: Optimizer) -> None:
         for group, old, changed in held:

@@ -143,6 +143,11 @@ class Stage:
             for name in CRITERIA:
                 self.replace(F, name, functools.partial(self._criterion, name))
 
+    def after_criterion(self, act: Callable[[Call, Tensor], None]) -> None:
+        """`act(call, value)` after one of PyTorch's criteria was computed."""
+        self._ask("criterion_end", act)
+        self.on_criterion(lambda call: None)
+
     def before_backward(self, act: Callable[[Tensor, Tensor | None], Tensor | None]) -> None:
         """`act(loss, gradient)` before backward; gives the gradient to start from (None: as it was)."""
         self._ask("backward", act)
@@ -257,7 +262,9 @@ class Stage:
             self._tell("criterion", call)
             compute = original if call.name == name else _ORIGINAL[call.name]
             result = compute(call.output, call.target, *call.arguments, **call.options)
-            return result if call.shown is None else call.shown + (result - result.detach())
+            result = result if call.shown is None else call.shown + (result - result.detach())
+            self._tell("criterion_end", call, result)
+            return result
 
         return criterion
 
