@@ -142,7 +142,7 @@ NORM_MOMENTUM = Remedy(
 NO_LAST_ACTIVATION = Remedy(
     "Take the activation off the last layer",
     {"last_activation": "none"},
-    "return self.head(x)  # no ReLU, tanh or sigmoid after it",
+    "return self.head(x)  # no ReLU, tanh or softmax after it; a sigmoid before nn.BCELoss",
 )
 
 LOGITS = Remedy(

@@ -416,6 +416,25 @@ def test_relu_on_the_logits_is_taken_off():
     assert torch.allclose(edited, train(mlp()), atol=1e-6)
 
 
+@pytest.mark.parametrize("wrong", [nn.Softmax(1), nn.Sequential(nn.ReLU(), nn.Sigmoid())])
+def test_before_a_loss_of_probabilities_a_sigmoid_takes_its_place(wrong):
+    x, y = batch(2)
+    data = (x, y.float())
+
+    def run(end, edit=None):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), end, nn.Flatten(0))
+        with applied(edit or {}) as stage:
+            after = train(model, loss=F.binary_cross_entropy, data=data)
+            with torch.no_grad():
+                return after, model(x), stage.idle
+
+    edited, right = run(wrong, {"last_activation": "none"}), run(nn.Sigmoid())
+    assert torch.allclose(edited[0], right[0], atol=1e-6)
+    assert torch.allclose(edited[1], right[1], atol=1e-6)
+    assert run(nn.Sigmoid(), {"last_activation": "none"})[2] == ["last_activation"]
+
+
 def test_mse_on_one_hot_becomes_cross_entropy():
     x, y = batch()
     with applied({"criterion": "cross_entropy"}):

@@ -98,7 +98,10 @@ def criterion_input(stage: Stage, value: Any) -> None:
 
 @field("last_activation")
 def last_activation(stage: Stage, value: Any) -> None:
-    """The nonlinearity right before the loss is taken off ("none"): off the model where it is the model's last."""
+    """The nonlinearity right before the loss is taken off ("none"): off the model where it is the model's last.
+
+    Before a loss that wants probabilities of yes or no, a sigmoid stands in its place.
+    """
     remember_inputs(stage)
     _Strip(stage)
 
@@ -116,6 +119,7 @@ class _Strip:
         self.stage, self.name = stage, stage._now
         self.made: Tensor | None = None
         self.inside = False
+        self.end: Callable[[Tensor], Tensor] = lambda scores: scores
         stage.on_output(self._output)
         stage.on_criterion(self._strip)
         stage.later(lambda: setattr(self, "made", None))
@@ -127,17 +131,23 @@ class _Strip:
             self.made = output if bare is not output else None
             return output
         self.stage.did()
-        return bare
+        return self.end(bare)
 
     def _strip(self, call: Call) -> None:
-        if call.name == "binary_cross_entropy":  # wants probabilities
-            return
         bare = self._bare(call.output)
-        if bare is not call.output:
-            if self.made is not None and self.made.data_ptr() == call.output.data_ptr():
-                self.inside = True
-            call.output = bare
-            self.stage.did()
+        if call.name == "binary_cross_entropy":
+            self.end = torch.sigmoid
+        if bare is call.output or self._is_sigmoid(call.output, bare):
+            return
+        if self.made is not None and self.made.data_ptr() == call.output.data_ptr():
+            self.inside = True
+        call.output = self.end(bare)
+        self.stage.did()
+
+    def _is_sigmoid(self, output: Tensor, bare: Tensor) -> bool:
+        """Does it end as it is to end already?"""
+        with torch.no_grad():
+            return self.end is torch.sigmoid and torch.equal(output, torch.sigmoid(bare))
 
     def _bare(self, x: Tensor) -> Tensor:
         bare = _before(x, self.KINDS)
