@@ -7,8 +7,11 @@ import math
 from ..record import Recipe, Run
 from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
 
-LADDER = (1.0, 10.0, 100.0, 0.1)
-"""Factors on lr that are tried in turn: this asks whether it can learn, not whether lr is right."""
+LADDER = (1.0, 10.0, 100.0, 0.1, 1e3, 1e4)
+"""Factors on lr that are tried in turn: this asks whether it can learn, not whether lr is right.
+
+Those above the first four only as long as the highest so far was the best.
+"""
 
 
 @check(gate=3, cost=2)
@@ -38,6 +41,8 @@ def overfits_tiny_subset(
     tries: list[tuple[float, float, bool, float]] = []
     for factor in LADDER:
         lr = tiny.lr * factor
+        if len(tries) >= 4 and min(tries)[3] != max(tries, key=lambda one: one[3])[3]:
+            break
         run = train(tiny.edit(lr=lr), steps=steps, examples=examples, until=limit * chance)
         loss, (score, needed) = run.last("loss.train"), _score(run)
         tries.append((loss if math.isfinite(loss) else math.inf, score, score >= needed and loss <= limit * chance, lr))
