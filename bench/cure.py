@@ -4,7 +4,9 @@
 
 For each sick program that a live edit can reach: `babysit cure`, then full runs with three fresh seeds of
 the program, of the program with the proven edit, and of its healthy twin, scored by what the programs
-print themselves, which the cure never sees. For each healthy program: nothing may be proven that makes
+print themselves, which the cure never sees. A cause is confirmed by a proof, or, where no edit gains anything, by an
+exact fact (an order of calls, a mode). Some faults hurt other things than the score (a metric, a mode, the time):
+`cured_of_hurt` is over those whose program scores below its healthy twin at all. For each healthy program: nothing may be proven that makes
 a full run worse. Seconds are the processor's, so that a busy machine changes nothing; on n free cores a cure takes an
 n-th of them. `--random` also tries edits in random order, for three times as long, and counts how many tries and seconds
 go by until one is as good as the cure's, beside how many the cure needed.
@@ -98,7 +100,11 @@ def judge(one: Program, baseline: bool, jobs: int) -> dict[str, Any]:
     row["first"] = found.findings[0].id if found.findings else None
     if best is not None:
         row |= {"confirmed": best.candidate.finding, "edit": dict(best.candidate.edit)}
-        row["before"], row["after"] = full(script), full(script, dict(best.candidate.edit))
+        row["after"] = full(script, dict(best.candidate.edit))
+    elif found.findings and found.findings[0].stage == "confirmed":
+        row["confirmed"] = found.findings[0].id
+    if one.sick or best is not None:
+        row["before"] = full(script)
     if one.sick:
         with tempfile.TemporaryDirectory() as folder:
             twin = Path(folder) / one.path.name
@@ -144,12 +150,15 @@ def table(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The shares that the cure is held to."""
     sick = [row for row in rows if row["sick"]]
     live = [row for row in sick if row["live"]]
+    hurt = [row for row in live if row["before"] < row["twin"] - CLOSE]
     healthy = [row for row in rows if not row["sick"]]
     proven = [row for row in rows if "edit" in row]
     return {
         "sick": len(sick),
         "confirmed": share(sick, lambda row: row.get("confirmed") in row["causes"]),
         "cured_of_live": share(live, lambda row: "edit" in row and row["after"] >= row["twin"] - CLOSE),
+        "hurt": len(hurt),
+        "cured_of_hurt": share(hurt, lambda row: "edit" in row and row["after"] >= row["twin"] - CLOSE),
         "proven_but_false": share(proven, lambda row: row["after"] < row["before"] + 0.005),
         "healthy": len(healthy),
         "healthy_quiet": share(healthy, lambda row: row["status"] == "healthy"),

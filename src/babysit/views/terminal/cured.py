@@ -58,8 +58,17 @@ def _cured(cure: Any) -> list[Any]:
 
 
 def _suspects(cure: Any) -> list[Text]:
+    """What stays suspected; and what is so by an exact fact, though mending it brings no better score here."""
     found = [one for one in cure.findings if one.severity != "info" and not one.explained_by]
-    return [Text(f"  suspect  {one.id}: {one.message}") for one in found[:5]]
+    return [line for one in found[:5] for line in _suspect(one)]
+
+
+def _suspect(one: Any) -> list[Text]:
+    sure = one.stage == "confirmed"
+    lines = [Text(f"  {'confirmed' if sure else 'suspect'}  {one.id}: {one.message}")]
+    if sure and one.remedies:
+        lines.append(Text(f"    by itself wrong, whatever the score: {one.remedies[0].title}", "dim"))
+    return lines
 
 
 def _rest(cure: Any) -> list[Text]:
