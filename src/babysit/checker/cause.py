@@ -53,10 +53,13 @@ MEANS: Mapping[str, tuple[str, ...]] = {
 
 
 def meaning(edit: Mapping[str, Any]) -> tuple[str, ...]:
-    """The causes that an edit of a single field speaks for; () where it speaks for none in particular."""
-    if len(edit) != 1:
-        return ()
-    ((name, value),) = edit.items()
+    """The causes that the fields of an edit speak for; () where they speak for none in particular."""
+    if "optimizer" in edit:
+        edit = {name: value for name, value in edit.items() if name not in ("optimizer", "lr")}
+    return tuple(cause for name, value in edit.items() for cause in _meaning(name, value))
+
+
+def _meaning(name: str, value: Any) -> tuple[str, ...]:
     if name == "lr":
         if not str(value).startswith("*"):
             return ()
@@ -77,8 +80,9 @@ def confirm(best: Candidate, findings: Sequence[Finding], proof: Comparison | No
     root = root_of(best.finding, findings)
     certain = root in there and there[root].stage == "confirmed"
     meant = meaning(best.edit)
-    named = next((one for one in meant if one in there), None)
-    if certain:
+    alone = len(best.edit) == 1
+    named = next((one for one in (meant if alone else there) if one in meant and one in there), None)
+    if certain or (not alone and root in there and there[root].stage != "symptom"):
         cause = root
     elif named is not None:
         above = root_of(named, findings)

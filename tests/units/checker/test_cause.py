@@ -71,3 +71,14 @@ def test_a_general_remedy_confirms_what_proposed_it_or_has_it():
     assert confirm(Candidate("init-scale", "x", {"norm": "batch"}), there)[0] == "init-scale"
     assert confirm(Candidate("", "x", {"norm": "batch"}), there)[0] == "init-scale"
     assert confirm(Candidate("", "x", {"optimizer": "adam"}), there)[0] == ""
+
+
+def test_two_mends_that_a_symptom_proposed_name_the_cause_that_is_there():
+    there = [
+        finding("loss-barely-changes", {"lr": "*10"}, stage="symptom"),
+        finding("too-few-updates", {"epochs": "*3"}),
+    ]
+    both = Candidate("loss-barely-changes", "x", {"lr": "*10", "epochs": "*3"})
+    assert confirm(both, there)[0] == "too-few-updates"
+    suspect = [finding("init-scale", {"init": "he"}, stage="suspect"), there[1]]
+    assert confirm(Candidate("init-scale", "x", {"init": "he", "epochs": "*3"}), suspect)[0] == "init-scale"
