@@ -33,7 +33,8 @@ def init_scale(
     for another activation function, PyTorch's default in a very deep net.
 
     Told apart from: inputs of the wrong size (the first layer would already be off), networks with normalization layers, which
-    do not care, single layers that start at zero on purpose, and runs that learn well all the same (an info).
+    do not care, single layers that start at zero on purpose, and runs that learn well all the same (an info, unless the loss
+    began at several times chance).
 
     Args:
         run: reads the fact `parameters` (standard deviation of each weight at the start), `activation.std` at the start.
@@ -80,11 +81,12 @@ def init_scale(
         text.append(f"the hidden layers' weights start with std·sqrt(fan_in) = {number(middle)} (expected about 1)")
     if len(profile) >= 2 and fades:
         text.append(f"the signal goes from {number(profile[0])} at {names[0]} to {number(profile[-1])} at {names[-1]}")
+    wild = off and middle > large and now.first > 4 * now.chance > 0  # a fact, however well it goes on
     strong = (off and fades) or (off and (middle < small / 2 or middle > large) and len(gains) >= 2)
     yield found(
-        severity=grade(run, "warning") if (off or not now.learning) else "info",
+        severity="warning" if wild else grade(run, "warning") if (off or not now.learning) else "info",
         stage="suspect",
-        confidence=0.15 if now.winning else 0.85 if strong else 0.55 if off else 0.5,
+        confidence=(0.55 if wild else 0.15) if now.winning else 0.85 if strong else 0.55 if off else 0.5,
         step=0,
         where=hidden[0].get("module") if hidden else names[0],
         message=f"The weights start too {'small' if low else 'large'}: {' and '.join(text)}. With each layer the signal "

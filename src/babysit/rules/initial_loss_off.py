@@ -21,7 +21,7 @@ from ._words import number
     family="init",
     explains=("loss-oscillates", "output-bias-off"),
 )
-def initial_loss_off(run: Run, *, wild: float = 10.0, warn: float = 2.0, note: float = 1.5) -> Iterator[Finding]:
+def initial_loss_off(run: Run, *, wild: float = 4.0, warn: float = 2.0, note: float = 1.5) -> Iterator[Finding]:
     """The loss does not begin at what chance gives (ln K for K classes).
 
     Why it matters: a fresh network knows nothing, and should say so. A first loss above ln K means that it is sure

@@ -97,7 +97,9 @@ def _overthrew(run: Run, now: Progress, times: float, ratio: float, moved: float
     loss, jump = judged(run), _first_steps(run)
     good = np.isfinite(loss.values)
     values, limit = loss.values[good], times * _reference(now)
-    jumped = len(values) >= 3 and limit > 0 and float(np.sort(values)[-3]) > limit
+    jumped = (
+        len(values) >= 3 and limit > 0 and (float(np.sort(values)[-3]) > limit or float(values[:10].max()) > 3 * limit)
+    )
     if not jump >= 0.5 or not ((jumped and jump >= 1) or (now.readings >= 30 and not now.learning)):
         return None
     worst = float(values.max())
