@@ -134,6 +134,14 @@ def optimizers(run: Run) -> list[Facts]:
     return list(run.fact("optimizers") or [])
 
 
+def holds_another_model(run: Run) -> bool:
+    """Do gradients reach parameters, but none of those that optimizers hold? Then they hold another model's."""
+    held = [run.series("gradient.norm", one["name"]).values for one in parameters(run) if one.get("optimizer")]
+    others = [run.series("gradient.norm", one["name"]).values for one in parameters(run) if not one.get("optimizer")]
+    never = bool(held) and all(len(one) and not (one > 0).any() for one in held)
+    return never and any((one > 0).any() for one in others)
+
+
 def adaptive(run: Run) -> bool:
     """Does the first optimizer rescale each element's gradient (Adam and its kin)?"""
     found = optimizers(run)

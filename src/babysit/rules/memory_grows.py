@@ -15,7 +15,16 @@ from ._words import number, percent
 ITEM = advice("Keep numbers, not tensors", "losses.append(loss.item())  # total += loss.item()")
 
 
-@rule("memory.resident", "loss.graphs", "loss.graphs_marked", "fact:loops", "step", family="calls")
+@rule(
+    "memory.resident",
+    "loss.graphs",
+    "loss.graphs_marked",
+    "loss.graphs_aside",
+    "loss.graphs_aside_marked",
+    "fact:loops",
+    "step",
+    family="calls",
+)
 def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int = 100) -> Iterator[Finding]:
     """Memory climbs with every step: losses are kept together with their graphs.
 
@@ -28,7 +37,7 @@ def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int 
 
     Args:
         run: reads `loss.graphs`, how many graphs of earlier steps are still held, of `loss.graphs_marked` that were looked
-            at, and `memory.resident`.
+            at, the same of forwards that nothing was learned from (`loss.graphs_aside`), and `memory.resident`.
         graphs: number of such graphs that is too many, while it grows.
         growth: share by which memory must have grown after the first fifth of the run.
         least: steps that are needed to judge memory alone.
@@ -43,25 +52,27 @@ def memory_grows(run: Run, *, graphs: int = 10, growth: float = 0.2, least: int 
     Source:
         PyTorch's FAQ: "don't accumulate history across your training loop". Exact where graphs are counted.
     """
-    kept = run.series("loss.graphs")
-    if (
-        len(kept) >= 3
-        and kept.last >= max(graphs, 0.5 * run.last("loss.graphs_marked", "", 0.0))
-        and bool((np.diff(kept.values[-3:]) >= 0).all())
-        and kept.last > kept.values[len(kept) // 2]
-    ):
-        yield found(
-            severity="warning",
-            stage="confirmed",
-            confidence=0.9,
-            step=int(kept.steps[0]),
-            source=source(run, "train"),
-            message=f"The graphs of {int(kept.last)} earlier steps that were looked at are still held (expected none): losses or outputs "
-            "are kept together with all that they were computed from, and memory grows with every step.",
-            evidence=[Evidence("loss.graphs", "", int(kept.steps[-1]), kept.last, "0", float(graphs))],
-            remedies=[ITEM],
-        )
-        return
+    for what in ("loss.graphs", "loss.graphs_aside"):
+        kept = run.series(what)
+        if (
+            len(kept) >= 3
+            and kept.last >= max(graphs, 0.5 * run.last(f"{what}_marked", "", 0.0))
+            and bool((np.diff(kept.values[-3:]) >= 0).all())
+            and kept.last > kept.values[len(kept) // 2]
+        ):
+            aside = " of evaluations with gradients on" if what.endswith("aside") else ""
+            yield found(
+                severity="warning",
+                stage="confirmed",
+                confidence=0.9,
+                step=int(kept.steps[0]),
+                source=source(run, "val" if aside else "train") or source(run, "train"),
+                message=f"The graphs{aside} of {int(kept.last)} earlier steps that were looked at are still held (expected none): losses or outputs "
+                "are kept together with all that they were computed from, and memory grows with every step.",
+                evidence=[Evidence(what, "", int(kept.steps[-1]), kept.last, "0", float(graphs))],
+                remedies=[ITEM],
+            )
+            return
     for where, series in run.each("memory.resident"):
         late = series.since(run.step // 5)
         if len(late) < 20 or run.step < least or not late.first > 0:

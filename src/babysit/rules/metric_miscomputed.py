@@ -17,6 +17,7 @@ WHICH = advice(
     "right = (logits.argmax(1) == y).sum()  # or .max(1).indices",
 )
 CLASSES = advice("Look for the largest along the classes", "right = (logits.argmax(1) == y).sum()")
+DECIDE = advice("Decide by the sign of the score", "predicted = (scores > 0).float()")
 COUNT = advice("Divide by the examples that were compared", "accuracy = right / len(dataset)")
 
 
@@ -28,7 +29,7 @@ def metric_miscomputed(run: Run) -> Iterator[Finding]:
     (the learning rate, the epoch to stop at, the model to keep) is chosen by noise.
 
     Usual causes: predictions of shape (N, 1) compared with labels of shape (N,), which compares each with all;
-    `max(1).values`, the score itself, compared with class ids; argmax over the examples instead of the classes; a sum of
+    `max(1).values`, the score itself, compared with class ids; argmax over the examples instead of the classes; scores that are rounded before a sigmoid; a sum of
     rights divided by a count that isn't the number of examples.
 
     Told apart from: other scores (top-5, F1, a mean over batches): one side of the comparison must be exactly what the
@@ -62,6 +63,11 @@ def metric_miscomputed(run: Run) -> Iterator[Finding]:
         text, remedy = (
             "the largest is looked for along the examples, not along the classes, before it is compared with the labels",
             CLASSES,
+        )
+    elif problem == "rounded":
+        text, remedy = (
+            "the scores themselves are rounded and compared with 0 and 1, as if they were probabilities, but they lie beyond 0 and 1",
+            DECIDE,
         )
     elif problem == "count":
         text = f"the printed number is always {number(known['ratio'])} times the true share of rights, over {known['passes']} passes"

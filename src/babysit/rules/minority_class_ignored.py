@@ -83,7 +83,7 @@ def minority_class_ignored(
     # rare words early in training are no finding: few classes, and a course that has come to rest
     if classes > 20 or (now.slope < -3 and not (now.ended and (flat < 0.1 or _one_answer(run)))):
         return
-    ignored = found_share <= recall and spoken < 0.5 * labels and (fresh or flat < 0.1)
+    ignored = found_share <= recall and spoken < 0.5 * labels and (fresh or flat < 0.1 or _one_answer(run))
     mostly = fresh and found_share < missed and flat < 0.5 and classes <= 4 and not criterion(run).get("weighted")
     if times < ratio or not (ignored or mostly):
         return

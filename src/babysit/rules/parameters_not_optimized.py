@@ -10,7 +10,7 @@ from ..record.remedies import ALL_PARAMETERS, MODULE_LIST
 from . import found, rule
 from ._consequences import EVERYTHING
 from ._draws import never_trained
-from ._network import modules, optimizers, parameters, source
+from ._network import holds_another_model, modules, optimizers, parameters, source
 from ._progress import progress
 from ._words import listed, percent
 
@@ -72,7 +72,7 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     names = [one["name"] for one in missing]
     sure = bool(unregistered or foreign or run.events_of("reinit")) or not _whole_modules(known, missing)
     fresh = not sure and never_trained(missing)
-    all_of_it = len(missing) == sum(1 for one in known if one.get("requires_grad", True))
+    all_of_it = len(missing) == sum(1 for one in known if one.get("requires_grad", True)) or holds_another_model(run)
     winning = progress(run).winning
     why = (
         "they are kept outside of the model's own list of parameters (a plain Python list?)" if unregistered
@@ -83,7 +83,7 @@ def parameters_not_optimized(run: Run, *, least: int = 2) -> Iterator[Finding]:
     yield found(
         severity="error" if sure or all_of_it else "info" if winning and not fresh else "warning",
         stage="confirmed" if sure or all_of_it else "suspect",
-        confidence=0.97 if sure or all_of_it else 0.6 if fresh or not winning else 0.15,
+        confidence=0.98 if all_of_it else 0.97 if sure else 0.6 if fresh or not winning else 0.15,
         step=1,
         where=names[0],
         source=source(run, "optimizer"),

@@ -10,11 +10,11 @@ from ..record import Evidence, Finding, Run, Series
 from ..record.remedies import ORDER
 from . import found, rule
 from ._consequences import EVERYTHING
-from ._network import optimizers, source
+from ._network import holds_another_model, optimizers, source
 
 
 @rule(
-    "calls.zeroed_after_backward", "calls.backward", "gradient.missing", "gradient.zero", "update.skipped", "fact:loops",
+    "calls.zeroed_after_backward", "calls.backward", "gradient.missing", "gradient.zero", "update.skipped", "gradient.norm", "fact:parameters", "fact:loops",
     family="calls", explains=(*EVERYTHING, "parameters-not-optimized", "symmetric-units", "graph-cut", "batches-not-shuffled"),
 )  # fmt: skip
 def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
@@ -42,6 +42,8 @@ def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
     Source:
         An exact fact of the order of calls.
     """
+    if holds_another_model(run):
+        return  # backward comes where it should, and reaches other parameters than the optimizer's
     for where in dict.fromkeys(
         [*run.places("calls.backward"), *run.places("calls.zeroed_after_backward"), *run.places("gradient.missing")]
     ):

@@ -22,7 +22,7 @@ KEPT = 1 << 20
 """Predictions of one pass that are kept until it is over."""
 SEEN = 64
 """Comparisons looked at in one pass or step that are not in a row of right ones."""
-PROBLEMS = ("broadcast", "scores", "axis")
+PROBLEMS = ("broadcast", "scores", "axis", "rounded")
 
 
 @dataclass(eq=False)
@@ -108,6 +108,10 @@ class Comparisons:
         if self._over_batch and out.ndim == 2 and 1 < size <= out.shape[1] and not a.is_floating_point():
             wrong = out.argmax(0)[:size]  # the example that is largest in each class
             self._say("axis", torch.stack([(side == wrong).all() for side in (a, b)]).any(), a, b, source)
+        if size == out.numel() == len(out) and (a.is_floating_point() or b.is_floating_point()):
+            whole = out.reshape(-1).round()
+            other = torch.stack([(side == whole).all() for side in (a, b)]).any()
+            self._say("rounded", other & ((whole != 0) & (whole != 1)).any(), a, b, source)
         if size == len(out) and a.is_floating_point() != b.is_floating_point():
             score = a if a.is_floating_point() else b
             best = out.reshape(size, -1).amax(1)

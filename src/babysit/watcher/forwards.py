@@ -171,7 +171,7 @@ class Forwards(Passes):
     def _mark_reached(self, forward: Forward, output: Any) -> None:
         for x in _tensors(output):
             if x.requires_grad:
-                if forward.measured and forward.mark is None:
+                if forward.mark is None and (forward.measured or (self.deep and len(self.forwards) <= UNRESOLVED + 2)):
                     forward.mark = marked(x)
 
                 def arrived(gradient: Tensor) -> None:

@@ -98,7 +98,7 @@ class State:
         self.comparisons = Comparisons(self.transfer, recording.set_fact)
         self.columns = Columns(self.transfer, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
-        self.kept = Kept()
+        self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
         self.step = 0
         self.main: Held | None = None
         self.strangers = 0

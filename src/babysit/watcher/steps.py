@@ -177,19 +177,21 @@ class Steps(Backwards):
             if modal:
                 self.put(("mode.train", ""), sum(on for on, _ in modal) / sum(n for _, n in modal))
                 self.put(("mode.model", ""), float(any(one.training for one in trained if one.modal[1])))
-            self._kept(trained)
+            self._kept(forwards)
             self.guard("comparisons", self.comparisons.end)
             self.guard("trials", self.trials.run, self._time_first())
             late = self._unreached([one for one in forwards if not one.reached])
             self.transfer.send(lambda: self._commit(step, host, forwards, late))
 
-    def _kept(self, trained: list[Forward]) -> None:
-        for one in trained:
-            self.kept.add(self.step, one.mark)
-        alive, of = self.kept.count(self.step)
-        if of >= 3:
-            self.put(("loss.graphs", ""), float(alive))
-            self.put(("loss.graphs_marked", ""), float(of))
+    def _kept(self, forwards: list[Forward]) -> None:
+        for kept, what, reached in ((self.kept, "loss.graphs", True), (self.kept_aside, "loss.graphs_aside", False)):
+            for one in forwards:
+                if one.reached == reached:
+                    kept.add(self.step, one.mark)
+            alive, of = kept.count(self.step)
+            if of >= 3:
+                self.put((what, ""), float(alive))
+                self.put((f"{what}_marked", ""), float(of))
 
     def _time_first(self) -> bool:
         """Does a module take axis 1 for the batch?"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from .transfer import Transfer
 
 LOOKED_AT = 8
 HASHED = 20_000
+TRAINED_ON, NEW = 0.2, 0.02
+"""Share of a forward's examples known from training above which they are the training set's, and below which they are new."""
 
 Put = Callable[[Key, float], None]
 
@@ -32,6 +35,14 @@ class _Score:
     rows: list[Tensor] = field(default_factory=list)
     table: Tensor | None = None  # (K, K) labels against answers
     total: bool = False  # values are sums over the batch
+
+    def add(self, other: _Score) -> None:
+        """Another part of the same pass."""
+        self.values += other.values
+        self.rows += other.rows
+        self.total = self.total or other.total
+        same = self.table is not None and other.table is not None and self.table.shape == other.table.shape
+        self.table = self.table + other.table if same else self.table if other.table is None else other.table  # type: ignore[operator]
 
 
 @dataclass(eq=False)
@@ -46,13 +57,16 @@ class Validation:
     examples: int = 0
     modal: list[tuple[int, int]] = field(default_factory=list)  # (in training mode, all) of a forward's modal modules
     grad: bool = False
-    scores: dict[int, tuple[Criterion, _Score]] = field(default_factory=dict)
+    scores: dict[tuple[int, bool], tuple[Criterion, _Score]] = field(
+        default_factory=dict
+    )  # (criterion, of what was trained on)
     moments: Moments = field(default_factory=Moments)
     codes: list[Tensor] = field(default_factory=list)
     hashed: int = 0
     counters: list[tuple[nn.Module, Tensor]] = field(default_factory=list)
     where: str = "0"
     newest: int = 0  # examples in the newest forward
+    known: list[tuple[float, int]] = field(default_factory=list)  # of each forward: share that was trained on, examples
 
     def begin(self, source: str | None) -> None:
         """A pass begins."""
@@ -60,7 +74,7 @@ class Validation:
         self.forwards = self.examples = self.hashed = 0
         self.modal, self.codes, self.counters = [], [], []
         self.grad = False
-        self.scores, self.moments = {}, Moments()
+        self.scores, self.moments, self.known = {}, Moments(), []
 
     def forward(
         self, module: nn.Module, inputs: list[tuple[str, Tensor]], grad: bool, modal: tuple[int, int] | None = None
@@ -85,6 +99,8 @@ class Validation:
             if code is not None:
                 self.codes.append(code)
                 self.hashed += len(code)
+                if code.is_cpu and self.batches.remembered:
+                    self.known.append((self.batches.known(code.tolist()) / len(code), len(code)))
         if self.forwards <= LOOKED_AT and x.is_floating_point() and x.numel() and x.ndim >= 2:
             flat = features(sampled(x.detach()))
             if flat is not None:
@@ -92,7 +108,8 @@ class Validation:
 
     def criterion(self, one: Criterion, call: Called) -> None:
         """A criterion computed in this pass."""
-        _, score = self.scores.setdefault(one.index, (one, _Score()))
+        trained_on = bool(self.known) and self.known[-1][0] > TRAINED_ON
+        _, score = self.scores.setdefault((one.index, trained_on), (one, _Score()))
         count = max(1, len(call.output)) if call.output.ndim else 1
         if call.value.numel() == 1:
             score.values.append((call.value.detach(), count))
@@ -116,13 +133,30 @@ class Validation:
             put(("mode.val", ""), sum(on for on, _ in self.modal) / sum(all_of for _, all_of in self.modal))
         if self.forwards:
             put(("mode.grad_val", ""), float(self.grad))
-        for one, score in self.scores.values():
+        both = self._both_sets()
+        merged: dict[int, tuple[Criterion, _Score]] = {}
+        for (index, trained_on), (one, score) in self.scores.items():
+            if not (both and trained_on):
+                merged.setdefault(index, (one, _Score()))[1].add(score)
+        for one, score in merged.values():
             self._score(one, score, put)
-        self._inputs(put)
+        self._inputs(put, both)
         if self.counters:
             moved = torch.stack([(one.num_batches_tracked != old).any() for one, old in self.counters]).any().double()
             self.transfer.add(moved, lambda values: put(("norm.moved_in_val", ""), values[0]))
         self.scores, self.codes, self.counters, self.moments = {}, [], [], Moments()
+
+    def _both_sets(self) -> bool:
+        """Is it two passes in one: over the training set itself, and over examples that were not trained on?
+
+        The one comes whole before or after the other, and has all examples that were trained on: some of them are a leak.
+        """
+        marks = [share > TRAINED_ON for share, _ in self.known]
+        between = any(NEW < share <= TRAINED_ON for share, _ in self.known)
+        turns = sum(a != b for a, b in itertools.pairwise(marks))
+        own = sum(count for share, count in self.known if share > TRAINED_ON)
+        whole = own >= 0.9 * self.batches.remembered
+        return len(marks) == len(self.codes) and turns == 1 and not between and whole
 
     def _score(self, one: Criterion, score: _Score, put: Put) -> None:
         where = one.where
@@ -148,13 +182,16 @@ class Validation:
         if score.table is not None:
             self.transfer.add(confusion.readings(score.table), lambda numbers: _put_known(numbers, where, put))
 
-    def _inputs(self, put: Put) -> None:
+    def _inputs(self, put: Put, both: bool) -> None:
         own, train = self.moments, self.batches.trained.get(self.where)
         if train is not None and train.count and own.count and own.mean is not None and train.mean is not None:
             if own.mean.shape == train.mean.shape:
                 self._shift(own, train, put)
         if self.codes:
-            self.transfer.add(torch.cat(self.codes), lambda numbers: self._overlap(numbers, put))
+            codes = self.codes
+            if both:
+                codes = [code for code, (share, _) in zip(codes, self.known, strict=True) if share <= TRAINED_ON]
+            self.transfer.add(torch.cat(codes), lambda numbers: self._overlap(numbers, put))
 
     def _shift(self, own: Moments, train: Moments, put: Put) -> None:
         assert own.mean is not None

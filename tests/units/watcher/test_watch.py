@@ -487,3 +487,58 @@ def test_what_the_first_layer_gets_is_measured_where_the_model_changes_it():
                 F.mse_loss(model(torch.ones(8, 4)), torch.zeros(8, 1)).backward()
                 optimizer.step()
         assert w.run.last("input.rms", "out") == pytest.approx(expected, rel=1e-4, nan_ok=True)
+
+
+def test_an_evaluation_of_the_training_set_beside_validation_is_no_leak():
+    torch.manual_seed(0)
+    x, y = torch.randn(300, 5), torch.randn(300, 1)
+    model = net_of(5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with babysit.watch(model, optimizer, overhead="all") as w:
+        for _ in range(4):
+            for batch in torch.randperm(200).split(20):
+                optimizer.zero_grad()
+                F.mse_loss(model(x[batch]), y[batch]).backward()
+                optimizer.step()
+            with torch.no_grad():
+                F.mse_loss(model(x[:200]), y[:200])
+                own = F.mse_loss(model(x[200:]), y[200:]).item()
+    assert w.run.series("batch_val.overlap", "0").values.tolist() == [0.0] * 4
+    assert w.run.last("loss.val") == pytest.approx(own, rel=1e-5)
+    assert "validation-leak" not in {one.id for one in w.findings}
+
+
+def test_a_validation_set_that_holds_training_examples_is_one():
+    torch.manual_seed(0)
+    x, y = torch.randn(300, 5), torch.randn(300, 1)
+    model = net_of(5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with babysit.watch(model, optimizer, overhead="all") as w:
+        for _ in range(4):
+            for batch in torch.randperm(200).split(20):
+                optimizer.zero_grad()
+                F.mse_loss(model(x[batch]), y[batch]).backward()
+                optimizer.step()
+            with torch.no_grad():
+                for part in torch.arange(180, 300).split(20):
+                    F.mse_loss(model(x[part]), y[part])
+    assert w.run.last("batch_val.overlap", "0") == pytest.approx(1 / 6)
+    assert "validation-leak" in {one.id for one in w.findings}
+
+
+def test_graphs_of_evaluations_that_are_kept():
+    model = net_of(5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    x, y, kept = torch.randn(40, 5), torch.randn(40, 1), []
+    with babysit.watch(model, optimizer, overhead="all") as w:
+        for _ in range(40):
+            optimizer.zero_grad()
+            F.mse_loss(model(x[:20]), y[:20]).backward()
+            optimizer.step()
+            kept.append(F.mse_loss(model(x[20:]), y[20:]))
+    assert "memory-grows" in {one.id for one in w.findings}
+    assert w.run.last("loss.graphs") == 0
+
+
+def net_of(width):
+    return nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, 1))
