@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import math
 import os
 import shutil
 import tempfile
@@ -202,7 +201,7 @@ def _could_not_run(first: Attempt, seconds: float) -> Cure:
 def _try(trying: Trying, verdict: Verdict, run: Run, until: float) -> None:
     """Screening, pairs and proof, each within its share of the time."""
     if trying.balanced:
-        trying.baseline[0] = _again(trying)
+        _measured_again(trying)
     now = _now()
     plan = further(partners(run), ()) if trying.fine else candidates(verdict.findings)
     plan = settled(comparable(plan, trying.first.kind), run)
@@ -227,11 +226,11 @@ def _mild(verdict: Verdict, run: Run) -> bool:
     return progress(run).learning and not sure
 
 
-def _again(trying: Trying) -> float:
-    """The unedited score by the other measure (mean recall)."""
-    order = trying.order({}, 0)
-    found = next((one for _, one in trying.runs(trying.program, [order], jobs=1)), None)
-    return found.score if found else math.nan
+def _measured_again(trying: Trying) -> None:
+    """The unedited run by the other measure (mean recall): its score, of what, and its course."""
+    for _, found in trying.runs(trying.program, [trying.order({}, 0)], jobs=1):
+        trying.baseline[0] = found.score
+        trying.first = replace(trying.first, score=found.score, kind=found.kind, curve=found.curve)
 
 
 def _written(trying: Trying, best: Try, path: Path) -> str | None:

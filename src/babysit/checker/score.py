@@ -126,10 +126,11 @@ class Score:
 
     @property
     def kind(self) -> str:
-        """What the score is: "validation accuracy", "training R²", "loss", or "nothing"."""
+        """What the score is: "validation accuracy", "training mean recall", "validation R²", "loss", or "nothing"."""
         where, tallies = self._now()
         if tallies:
-            return f"{where} {' and '.join(WORDS[kind] for kind in sorted(tallies))}"
+            words = WORDS | ({"accuracy": "mean recall"} if self.balanced else {})
+            return f"{where} {' and '.join(words[kind] for kind in sorted(tallies))}"
         return "loss" if self.losses and not self.negative else "nothing"
 
     @property

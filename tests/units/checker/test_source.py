@@ -171,6 +171,11 @@ def test_a_schedule_is_taken_out_whole():
     assert source.rewritten(text, {"schedule": "constant"}) == "s = StepLR(o, 1)\nfor e in range(3):\n    train()\n"
 
 
+def test_a_scheduler_that_came_with_others_is_stepped_no_more():
+    text = "opt, scheduler = made()\nfor x in loader:\n    opt.step()\n    scheduler.step()\n"
+    assert source.rewritten(text, {"schedule": "constant"}) == text.replace("    scheduler.step()\n", "")
+
+
 def test_inputs_are_standardized_where_they_are_made():
     text = """\
 x_train, x_val, y_train, y_val = split(x, y)

@@ -116,3 +116,31 @@ def test_where_nothing_was_found_wrong_a_small_gain_says_nothing():
     made.screen([candidate("a")], math.inf)
     made.prove()
     assert made.tries[0].proven
+
+
+def test_a_minority_is_judged_by_the_same_measure_before_and_after():
+    import torch
+    from torch import nn
+
+    from babysit.checker.cure import cure
+
+    def program():
+        torch.manual_seed(0)
+        x = torch.randn(2000, 4)
+        y = (x[:, 0] + 0.5 * torch.randn(2000) > 2.2).float()  # about 1 in 40
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
+        for _ in range(8):
+            for i in range(0, 1500, 50):
+                optimizer.zero_grad()
+                nn.functional.binary_cross_entropy_with_logits(
+                    model(x[i : i + 50]).squeeze(1), y[i : i + 50]
+                ).backward()
+                optimizer.step()
+            with torch.no_grad():
+                ((model(x[1500:]).squeeze(1) > 0).float() == y[1500:]).float().mean()
+
+    found = cure(program, jobs=1, time=120)
+    tried = next(one for one in found.tries if one.candidate.edit == {"class_weights": "balanced"})
+    assert found.kind == "training mean recall"
+    assert tried.scores[0] > found.baseline[0] + 0.1

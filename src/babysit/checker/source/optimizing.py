@@ -80,7 +80,7 @@ def _imports_torch(tree: ast.AST) -> bool:
 
 
 def _schedule(tree: ast.AST, text: str, value: Any) -> list[Change]:
-    """A scheduler that is made once and stepped once is taken out whole."""
+    """The one call of a scheduler's step is taken out, and the scheduler with it where it is made in a line of its own."""
     if value != "constant":
         return []
     steps = [
@@ -93,9 +93,10 @@ def _schedule(tree: ast.AST, text: str, value: Any) -> list[Change]:
     made = only([n for n in ast.walk(tree) if isinstance(n, ast.Assign) and name_of(n.targets[0]) == name])
     uses = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Attribute) and name_of(n) == name]
     stepped = statement_of(tree, step)
-    if made is None or len(uses) != 2 or not isinstance(stepped, ast.Expr):
+    if not isinstance(stepped, ast.Expr):
         return []
-    return [*without(tree, made), *without(tree, stepped)]
+    plain = made is not None and isinstance(made.targets[0], ast.Name) and len(uses) == 2
+    return [*(without(tree, made) if plain else []), *without(tree, stepped)]
 
 
 def _clip_norm(tree: ast.AST, text: str, value: Any) -> list[Change]:

@@ -19,7 +19,10 @@ def cure_text(cure: Any) -> Group:
     elif cure.status == "cured":
         parts += _cured(cure)
     else:
-        parts.append(_headline("not cured", "red", "nothing that was tried is better by more than noise"))
+        why = (
+            "nothing that was tried is better by more than noise" if cure.tries else "there was no time to try anything"
+        )
+        parts.append(_headline("not cured", "red", why))
         parts += _suspects(cure)
     parts += _rest(cure)
     parts += [Text(f"  note: {note}", "dim") for note in cure.notes]
