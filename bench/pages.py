@@ -295,6 +295,22 @@ def many_runs(result: dict) -> None:
         library.entries()
         result["list_1000_again_s"] = time.perf_counter() - began
         result["list_1000_damaged"] = sum(entry.kind == "damaged" for entry in entries)
+        _listed(result, root)
+
+
+def _listed(result: dict, root: str) -> None:
+    """The same folder in a browser: until all runs are listed, and how many are named as damaged."""
+    from playwright.sync_api import sync_playwright
+
+    with served(root) as (url, _), sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        began = time.perf_counter()
+        page.goto(f"{url}#/", wait_until="commit")
+        page.wait_for_selector(".list tbody tr:nth-child(1000)")
+        result["list_1000_page_s"] = time.perf_counter() - began
+        result["list_1000_page_damaged"] = page.locator(".list tr.bad").count()
+        chromium.close()
 
 
 def sizes(result: dict) -> None:
