@@ -30,7 +30,10 @@ def histogram(x: Tensor) -> Tensor:
     width = (high - low).clamp_min(torch.finfo(flat.dtype).tiny)
     cells = ((flat - low) / width * CELLS).long().clamp_(0, CELLS - 1)
     every = torch.arange(CELLS, device=x.device)
-    counts = (cells.unsqueeze(1) == every).sum(0)  # no scatter: that isn't deterministic everywhere
+    if cells.is_cpu:
+        counts = torch.bincount(cells, minlength=CELLS)
+    else:  # without a scatter, which isn't deterministic there
+        counts = (cells.unsqueeze(1) == every).sum(0)
     return torch.stack([counts.float(), low + (every + 0.5) / CELLS * (high - low)])
 
 

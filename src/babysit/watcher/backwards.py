@@ -139,6 +139,7 @@ class Backwards(Forwards):
                     self.guard("batches", self.batches.measure, where, x, self.put, not self.light)
                     if index == "0" and forward.root is self.models.main() and not self.light:
                         self.guard("columns", self.columns.batch, x)
+                        self.guard("frames", self.frames.batch, x)
                 forward.inputs = []
         self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
         rest = []

@@ -46,6 +46,7 @@ class Layers:
     timed: Callable[..., Any]
     guard: Guard
     rare: bool = True
+    frame: Callable[[str, Tensor], None] | None = None  # takes outputs for a page, in a step that it wants
     taken: set[int] = field(default_factory=set)
     _windows: dict[tuple[int, str], _Window] = field(default_factory=dict)
     _fitting: dict[int, list[Probe]] = field(default_factory=dict)
@@ -73,6 +74,8 @@ class Layers:
         if x.ndim < 2:
             return
         few = sampled(x)
+        if self.frame is not None and site.role in MEASURED:
+            self.guard("frames", self.frame, site.where, few)
         for one in self._of(site):
             if one.site == "activation":
                 self._take(one, site, x if one.whole else few, axis, put)

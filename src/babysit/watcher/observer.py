@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -133,6 +134,8 @@ class Observer(Steps):
             self._rare_at = self.step + max(50, self.step // 4)
         self.layers.rare = self.parameters.rare = self.criteria.rare = rare or self.step < 2
         self.light = self.budget.light and not self.layers.rare
+        wanted = self.frames.due(self.step + 1) and not self.light
+        self.layers.frame = partial(self.frames.output, self.step + 1) if wanted else None
 
     def many_criteria(self) -> None:
         """Criteria in a quiet interval, and no backward: that is a validation pass with gradients on."""

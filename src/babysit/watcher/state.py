@@ -19,6 +19,7 @@ from .by_hand import ByHand, Moves
 from .columns import Columns
 from .comparisons import Comparisons
 from .criteria import Called, Criteria
+from .frames import Frames
 from .guard import Guard
 from .judging import Judge
 from .kept import Held as Mark
@@ -99,6 +100,9 @@ class State:
         self.columns = Columns(self.transfer, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
+        self.frames = Frames(self.transfer, recording.add_vector)
+        if budget.overhead is None:
+            self.frames.layers *= 3
         self.step = 0
         self.main: Held | None = None
         self.strangers = 0

@@ -180,8 +180,13 @@ class Steps(Backwards):
             self._kept(forwards)
             self.guard("comparisons", self.comparisons.end)
             self.guard("trials", self.trials.run, self._time_first())
+            if self.frames.due(step) and not self.light:
+                self.guard("frames", self._framed, step, optimizer)
             late = self._unreached([one for one in forwards if not one.reached])
             self.transfer.send(lambda: self._commit(step, host, forwards, late))
+
+    def _framed(self, step: int, optimizer: Optimizer) -> None:
+        self.frames.parameters(step, self.parameters.selected(optimizer))
 
     def _kept(self, forwards: list[Forward]) -> None:
         for kept, what, reached in ((self.kept, "loss.graphs", True), (self.kept_aside, "loss.graphs_aside", False)):
