@@ -26,7 +26,7 @@ from ..errors import BabysitError, RecipeError, did_you_mean
 from .cohort import Cohort, Stacked
 from .job import Job, Outcome, Train
 from .probe import WORDS, Choice, choose, summary
-from .processes import Processes, forks
+from .processes import Processes, ended, forks
 from .result import cores
 from .solo import steps_of
 from .work import Work
@@ -123,7 +123,8 @@ class Fleet:
 
     def _choice(self, work: Work, key: Any, found: Design, jobs: list[Job]) -> Choice:
         if key not in self._choices:
-            choice = choose(work, found, jobs[0], self.engine, len(jobs))
+            threads = self._threads(work) if forks(work.device) else 1
+            choice = choose(work, found, jobs[0], self.engine, len(jobs), threads)
             self._choices[key] = choice
             self._tell()
         return self._choices[key]
@@ -199,8 +200,7 @@ class Fleet:
                     yield came
         finally:
             self._stop.set()
-            for worker in workers:
-                worker.join()
+            ended(workers)
 
     def _work(self, work: Work, todo: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]) -> None:
         """A thread: cohort after cohort."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,6 +20,7 @@ from .batched import Space
 from .cohort import Cohort, Stacked
 from .design import Design
 from .job import Job
+from .processes import ended
 from .stack import recognise
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ CACHE = 1 << 20
 MOST = {"cpu": 64, "cuda": 1024}
 """Lanes of one cohort at most."""
 STEPS = 3
+CLOSE = 2.5
+"""One by one is looked at again where it is slower by less than so many times: processes can make up for that."""
 WORDS = {"batched": "batched", "vmap": "vmap", "solo": "one by one"}
 
 
@@ -53,8 +58,12 @@ class Choice:
     parameters: int = 0
 
 
-def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choice:
+def choose(work: Work, found: Design, job: Job, asked: str, lanes: int, threads: int = 1) -> Choice:
     """Measure and choose.
+
+    Args:
+        lanes: trials of this design that wait.
+        threads: that a batched program would run in, beside as many processes for what goes one by one.
 
     Raises:
         TrainingError: an engine was asked for that can't train this network.
@@ -94,6 +103,10 @@ def choose(work: Work, found: Design, job: Job, asked: str, lanes: int) -> Choic
             del options[choice.engine]
             troubles.append(f"vmap can't take this network: {_trouble(error)}")
     best = min(options.values(), key=lambda choice: choice.seconds)
+    alone = options.get("solo")
+    if alone is not None and best is not alone and threads > 1 and best.seconds * CLOSE > alone.seconds:
+        best.seconds = _together(work, job, best, lanes, batch, threads)
+        best = min(best, alone, key=lambda choice: choice.seconds)
     best.times = {name: choice.seconds for name, choice in options.items()}
     best.troubles, best.parameters = troubles, sum(one.numel() for one in found.module.parameters())
     return best
@@ -136,13 +149,35 @@ def _measure(work: Work, found: Design, job: Job, choice: Choice, lanes: int, ba
     """Seconds of one lane's step."""
     if choice.engine == "solo":
         return _measure_solo(work, found, job, batch)
-    width = min(choice.width, lanes)
-    if choice.engine == "vmap" and work.device.type == "cpu":
-        width = min(width, 8)
+    width = min(_width(work, choice), lanes)
     cohort = Cohort(work, choice.program(), width)
     one = replace(job, state=None)
     short = _Short(work, one, batch, STEPS)
     return short.seconds(cohort, width)
+
+
+def _together(work: Work, job: Job, choice: Choice, lanes: int, batch: int, threads: int) -> float:
+    """Seconds of one lane's step while all threads are at it: they share one Python, as processes don't."""
+    width = max(1, min(_width(work, choice), lanes // threads))
+    at_once = threading.Barrier(threads)
+    times: list[float] = []
+
+    def measure() -> None:
+        torch.set_num_threads(1)
+        with contextlib.suppress(RuntimeError):  # out of memory, or another thread was: then it isn't chosen
+            cohort = Cohort(work, choice.program(), width)
+            times.append(_Short(work, replace(job, state=None), batch, STEPS).seconds(cohort, width, at_once))
+
+    workers = [threading.Thread(target=measure) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    ended(workers)
+    return max(times) if len(times) == threads else math.inf
+
+
+def _width(work: Work, choice: Choice) -> int:
+    """Lanes of a measurement: vmap's first steps are dear on a processor, and few lanes tell as much."""
+    return min(choice.width, 8) if choice.engine == "vmap" and work.device.type == "cpu" else choice.width
 
 
 class _Short:
@@ -151,7 +186,8 @@ class _Short:
     def __init__(self, work: Work, job: Job, batch: int, steps: int) -> None:
         self.work, self.job, self.batch, self.steps = work, job, batch, steps
 
-    def seconds(self, cohort: Cohort, width: int) -> float:
+    def seconds(self, cohort: Cohort, width: int, at_once: threading.Barrier | None = None) -> float:
+        """The fastest step of one lane; `at_once` with others the mean one."""
         import numpy as np
 
         from .batched import Group
@@ -170,13 +206,15 @@ class _Short:
         times = []
         with torch.no_grad():
             for number in range(self.steps + 1):
+                if at_once is not None and number == 1:
+                    at_once.wait(timeout=60)
                 began = time.perf_counter()
                 cohort.program.train_step([fold.x[: self.batch]], targets, groups, noises)
                 cohort.update.step(number)
                 if self.work.device.type == "cuda":
                     torch.cuda.synchronize()
                 times.append(time.perf_counter() - began)
-        return min(times[1:]) / width
+        return (min(times[1:]) if at_once is None else sum(times[1:]) / self.steps) / width
 
 
 def _measure_solo(work: Work, found: Design, job: Job, batch: int) -> float:

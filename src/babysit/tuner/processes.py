@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,10 @@ from .result import cores
 if TYPE_CHECKING:
     import torch
 
+PROOF = 5.0
+"""Processor seconds that a new worker may need for its first product."""
+GONE = 5.0
+"""Seconds that threads have to be gone for good."""
 DEATHS = 3
 """A cohort whose worker died so often is given up."""
 
@@ -116,6 +120,17 @@ def forks(device: torch.device | None) -> bool:
     return sys.platform == "linux" and (device is None or device.type == "cpu")
 
 
+def ended(threads: Sequence[threading.Thread]) -> None:
+    """Wait for threads, and until the system has none of them: one that is only just ending can hold a lock of the
+    mathematical libraries, which a fork would inherit locked."""
+    for one in threads:
+        one.join()
+    ids = {str(one.native_id) for one in threads}
+    until = time.monotonic() + GONE
+    while sys.platform == "linux" and time.monotonic() < until and ids & set(os.listdir("/proc/self/task")):
+        time.sleep(0.001)
+
+
 def _context(train: Train) -> tuple[Any, Any]:
     """How workers begin, and what they are handed.
 
@@ -145,9 +160,23 @@ def _begin(work: Any, engine: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+    _prove()
     _Held.work = unpacked(work) if isinstance(work, bytes) else work
     _Held.fleet = Fleet(engine, threads=1)
     threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+
+
+def _prove() -> None:
+    """End here, by a signal, if multiplying hangs: a lock of the library that some other thread held at the fork stays
+    locked for good."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PROOF)
+    torch.ones(64, 64) @ torch.ones(64, 64)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _outlive_nobody(parent: int) -> None:
