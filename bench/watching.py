@@ -22,8 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -33,25 +33,23 @@ from torch import nn
 BLOCKS = 100
 WARM = 5
 
-Made = tuple[nn.Module, torch.optim.Optimizer, Callable[[], torch.Tensor]]
 
-
-def mlp(width: int, depth: int, batch: int, *, adam: bool = True) -> Made:
+def mlp(width: int, depth: int, batch: int, *, adam: bool = True) -> Loop:
     """An MLP on random classes."""
     layers: list[nn.Module] = [nn.Linear(64, width), nn.ReLU()]
     for _ in range(depth - 2):
         layers += [nn.Linear(width, width), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(width, 10))
-    return _classes(model, torch.randn(4096, 64), batch, adam)
+    return Loop(model, torch.randn(4096, 64), batch, adam=adam)
 
 
-def convnet() -> Made:
+def convnet() -> Loop:
     """Three blocks of convolution, batch norm and ReLU on 32 x 32 images."""
     blocks: list[nn.Module] = []
     for before, after in ((3, 32), (32, 64), (64, 64)):
         blocks += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
     model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(1024, 10))
-    return _classes(model, torch.randn(512, 3, 32, 32), 32, False)
+    return Loop(model, torch.randn(512, 3, 32, 32), 32, adam=False)
 
 
 class _Transformer(nn.Module):
@@ -66,31 +64,45 @@ class _Transformer(nn.Module):
         return self.head(self.body(self.embed(x)).mean(1))
 
 
-def transformer() -> Made:
+def transformer() -> Loop:
     """Two encoder layers of width 128 over 32 tokens."""
-    return _classes(_Transformer(), torch.randint(0, 100, (1024, 32)), 16, True)
+    return Loop(_Transformer(), torch.randint(0, 100, (1024, 32)), 16, adam=True)
 
 
-def _classes(model: nn.Module, x: torch.Tensor, batch: int, adam: bool) -> Made:
-    y = torch.randint(0, 10, (len(x),))
-    make = torch.optim.AdamW if adam else torch.optim.SGD
-    optimizer = make(model.parameters(), lr=1e-3)
-    at = 0
+class Loop:
+    """A training loop over random classes: called, it makes one step and gives the loss.
 
-    def step() -> torch.Tensor:
-        nonlocal at
-        here = slice(at, at + batch)
-        at = (at + batch) % (len(x) - batch)
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x[here]), y[here])
-        loss.backward()
-        optimizer.step()
+    Attributes:
+        backward: what is called with (loss, output, targets, number of the step); a peer may need its own.
+        after: what is called with the loss after a step, where a peer wants to be.
+    """
+
+    def __init__(self, model: nn.Module, x: torch.Tensor, batch: int, *, adam: bool) -> None:
+        self.model, self.x, self.batch, self.steps, self.at = model, x, batch, 0, 0
+        self.y = torch.randint(0, 10, (len(x),))
+        make = torch.optim.AdamW if adam else torch.optim.SGD
+        self.optimizer = make(model.parameters(), lr=1e-3)
+        self.backward: Callable[..., Any] | None = None
+        self.after: Callable[[torch.Tensor], Any] | None = None
+
+    def __call__(self) -> torch.Tensor:
+        here = slice(self.at, self.at + self.batch)
+        self.at = (self.at + self.batch) % (len(self.x) - self.batch)
+        self.optimizer.zero_grad()
+        output = self.model(self.x[here])
+        loss = F.cross_entropy(output, self.y[here])
+        if self.backward is None:
+            loss.backward()
+        else:
+            self.backward(loss, output, self.y[here], self.steps)
+        self.optimizer.step()
+        self.steps += 1
+        if self.after is not None:
+            self.after(loss)
         return loss
 
-    return model, optimizer, step
 
-
-MODELS: dict[str, tuple[Callable[[], Made], int]] = {
+MODELS: dict[str, tuple[Callable[[], Loop], int]] = {
     "step 0.25 ms": (lambda: mlp(64, 4, 32, adam=False), 12000),
     "step 1 ms": (lambda: mlp(192, 4, 64), 6000),
     "mlp 6x512": (lambda: mlp(512, 6, 64), 800),
@@ -102,7 +114,7 @@ MODELS: dict[str, tuple[Callable[[], Made], int]] = {
 def ours(**options: Any) -> Callable[..., Any]:
     """A watch of ours, found by itself."""
 
-    def make(model: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
+    def make(loop: Loop) -> Any:
         from babysit.watcher import budget, watch
 
         budget.perf_counter = time.process_time  # type: ignore[attr-defined]
@@ -114,7 +126,7 @@ def ours(**options: Any) -> Callable[..., Any]:
 class Side:
     """One of the two trainings of a pair: a fork that steps when it is told to, and says what that took."""
 
-    def __init__(self, make: Callable[[], Made], watcher: Callable[..., Any] | None) -> None:
+    def __init__(self, make: Callable[[], Loop], watcher: Callable[..., Any] | None) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -139,14 +151,14 @@ class Side:
         return took
 
 
-def _serve(pipe: Any, make: Callable[[], Made], watcher: Callable[..., Any] | None) -> None:
+def _serve(pipe: Any, make: Callable[[], Loop], watcher: Callable[..., Any] | None) -> None:
     torch.manual_seed(0)
-    model, optimizer, step = make()
+    step = make()
     for _ in range(WARM):
         step()
     gc.collect()
     gc.freeze()
-    context = watcher(model, optimizer) if watcher is not None else nullcontext()
+    context = watcher(step) if watcher is not None else nullcontext()
     entered = False
     while True:
         steps = pipe.recv()
@@ -163,7 +175,7 @@ def _serve(pipe: Any, make: Callable[[], Made], watcher: Callable[..., Any] | No
             return
 
 
-def timed(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], flip: int) -> dict[str, list[float]]:
+def timed(make: Callable[[], Loop], steps: int, watcher: Callable[..., Any], flip: int) -> dict[str, list[float]]:
     """CPU and wall seconds of one pair, [unwatched, watched]: of the whole, and of the second half of the steps.
 
     Blocks of steps run in turns, so that a machine that grows slower or faster meanwhile is so for both.
@@ -184,7 +196,7 @@ def timed(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], fli
     return total
 
 
-def pairs(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], count: int) -> dict[str, float]:
+def pairs(make: Callable[[], Loop], steps: int, watcher: Callable[..., Any], count: int) -> dict[str, float]:
     """The figures of `count` pairs."""
     seen = [timed(make, steps, watcher, index) for index in range(count)]
     ratio = {name: [one[name][1] / one[name][0] for one in seen] for name in ("whole", "steady", "wall")}
@@ -197,41 +209,19 @@ def pairs(make: Callable[[], Made], steps: int, watcher: Callable[..., Any], cou
     }
 
 
-# peers
-
-
-@contextmanager
-def _wandb(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=tempfile.mkdtemp())
-    import wandb  # type: ignore[import-not-found]
-
-    run = wandb.init(project="bench")
-    wandb.watch(model, log="all", log_freq=1)
-    try:
-        yield
-    finally:
-        wandb.unwatch(model)
-        run.finish()
-
-
-def peers() -> dict[str, Callable[..., Any]]:
-    """The peers that are installed."""
-    found: dict[str, Callable[..., Any]] = {}
-    try:
-        import wandb  # type: ignore[import-not-found]  # noqa: F401
-
-        found["wandb.watch, every step"] = _wandb
-    except ImportError:
-        print("wandb is not installed", file=sys.stderr)
-    return found
-
-
 def settle() -> None:
     """Let the allocator keep what is freed: else page faults differ from process to process by more than what is measured."""
     wanted = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
     wanted.update(MALLOC_TOP_PAD_=str(1 << 26), OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
+
+
+def peers(name: str) -> dict[str, Callable[..., Any]]:
+    """The peers that are installed and can watch this model."""
+    from watching_peers import PEERS
+
+    return {one.title: one.watch for one in PEERS if one.fits(name)}
 
 
 def main() -> None:
@@ -256,9 +246,13 @@ def main() -> None:
         if args.mode in (None, "all") and not name.startswith("step 0"):
             watchers["babysit, every step"] = ours(overhead="all")
         if args.peers:
-            watchers.update(peers())
+            watchers.update(peers(name))
         for title, watcher in watchers.items():
-            row = pairs(make, max(20, int(steps * args.scale)), watcher, args.pairs)
+            try:
+                row = pairs(make, max(20, int(steps * args.scale)), watcher, args.pairs)
+            except EOFError:  # its training broke: the traceback was printed
+                print(f"{name:<14} {title:<26} broke the training", flush=True)
+                continue
             rows.append({"model": name, "watcher": title, **row})
             print(
                 f"{name:<14} {title:<26} {row['step_ms']:>6.2f} ms {row['whole']:>7.3f} {row['steady']:>7.3f}"

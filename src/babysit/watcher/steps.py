@@ -193,6 +193,8 @@ class Steps(Backwards):
             for one in forwards:
                 if one.reached == reached:
                     kept.add(self.step, one.mark)
+            if self.light:
+                continue
             alive, of = kept.count(self.step)
             if of >= 3:
                 self.put((what, ""), float(alive))

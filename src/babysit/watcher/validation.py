@@ -234,9 +234,11 @@ def is_modal(module: nn.Module) -> bool:
     name = type(module).__name__.lower()
     if "dropout" in name or "droppath" in name:
         return getattr(module, "p", 1.0) != 0
-    if getattr(module, "running_mean", None) is not None:
+    if (
+        module._buffers.get("running_mean") is not None
+    ):  # asked for as an attribute, what isn't there costs a microsecond
         return True
-    return bool(getattr(module, "dropout", 0.0)) and isinstance(module, nn.RNNBase | nn.MultiheadAttention)
+    return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and bool(module.dropout)
 
 
 def running_norms(module: nn.Module) -> list[Any]:

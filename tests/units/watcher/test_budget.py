@@ -9,7 +9,7 @@ from torch import nn
 
 import babysit
 from babysit.watcher import budget
-from babysit.watcher.budget import DENSE, LATER, RAREST, WHOLE, Budget
+from babysit.watcher.budget import BESIDE, DENSE, LATER, RAREST, WHOLE, Budget
 
 
 class Training:
@@ -46,7 +46,7 @@ class Training:
 def test_where_every_step_is_observed_the_costly_looks_are_as_many_as_are_paid_for(monkeypatch):
     one = Training(monkeypatch, None).run(1000)
     assert one.observed == list(range(1, 1001))
-    assert len(one.whole) == pytest.approx(1000 * WHOLE * one.step / one.look, rel=0.1)
+    assert len(one.whole) == pytest.approx(1000 * WHOLE * one.step / (one.look * (1 + BESIDE)), rel=0.1)
     assert one.budget.share <= 1.15 * WHOLE
 
 
