@@ -416,14 +416,26 @@ def test_relu_on_the_logits_is_taken_off():
     assert torch.allclose(edited, train(mlp()), atol=1e-6)
 
 
+class Last(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        return self.shape(x)
+
+
+@pytest.mark.parametrize(
+    "shape", [lambda z: z.squeeze(1), lambda z: z[:, 0], lambda z: z.view(-1), lambda z: torch.flatten(z)]
+)
 @pytest.mark.parametrize("wrong", [nn.Softmax(1), nn.Sequential(nn.ReLU(), nn.Sigmoid())])
-def test_before_a_loss_of_probabilities_a_sigmoid_takes_its_place(wrong):
+def test_before_a_loss_of_probabilities_a_sigmoid_takes_its_place(wrong, shape):
     x, y = batch(2)
     data = (x, y.float())
 
     def run(end, edit=None):
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), end, nn.Flatten(0))
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), end, Last(shape))
         with applied(edit or {}) as stage:
             after = train(model, loss=F.binary_cross_entropy, data=data)
             with torch.no_grad():

@@ -19,6 +19,7 @@ from . import field
 from .stage import Call, Stage
 
 _MARKED = ("softmax", "sigmoid", "log_softmax", "relu", "tanh", "dropout", "leaky_relu", "gelu")
+_SHAPED = ("squeeze", "unsqueeze", "view", "reshape", "flatten", "__getitem__")
 _FLOOR = 1e-12
 
 
@@ -42,6 +43,24 @@ def remember_inputs(stage: Stage) -> None:
         for kind in _MARKED:
             if callable(getattr(owner, kind, None)):
                 stage.replace(owner, kind, functools.partial(make, kind))
+    for owner in (torch, Tensor):
+        for kind in _SHAPED:
+            if callable(getattr(owner, kind, None)):
+                stage.replace(owner, kind, _shaped)
+
+
+def _shaped(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The same values in another shape keep the mark; what they were made from is shaped alike."""
+
+    @functools.wraps(original)
+    def shaped(x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        result = original(x, *args, **kwargs)
+        mark = getattr(x, "_babysit_input", None)
+        if mark and result is not x and result.numel() == x.numel():
+            result._babysit_input = (mark[0], shaped(mark[1], *args, **kwargs))
+        return result
+
+    return shaped
 
 
 def _before(x: Tensor, kinds: tuple[str, ...]) -> Tensor:
@@ -150,17 +169,7 @@ class _Strip:
             return self.end is torch.sigmoid and torch.equal(output, torch.sigmoid(bare))
 
     def _bare(self, x: Tensor) -> Tensor:
-        bare = _before(x, self.KINDS)
-        if bare is x and x.ndim <= 2 and (whole := _unsqueezed(x)) is not x:
-            source = _before(whole, self.KINDS)
-            bare = source.reshape(x.shape) if source is not whole else x
-        return bare
-
-
-def _unsqueezed(x: Tensor) -> Tensor:
-    """The tensor that a squeeze or view was taken of, where PyTorch knows it."""
-    base = x._base if x._is_view() else None
-    return base if base is not None and base.numel() == x.numel() else x
+        return _before(x, self.KINDS)
 
 
 @field("criterion")
