@@ -78,9 +78,11 @@ class Processes:
         """End the workers, whatever they do. Safe to call twice."""
         if self._pool is not None:
             workers = list((self._pool._processes or {}).values())
+            results = getattr(self._pool, "_result_queue", None)
             self._pool.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.terminate()
+            _end(results, workers)
             self._pool = None
 
     def _hear(self, notes: list[str]) -> None:
@@ -106,6 +108,17 @@ class Processes:
             self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin, initargs=(handed, self.engine))
             self._sent = train
         return self._pool
+
+
+def _end(results: Any, workers: list[Any]) -> None:
+    """Close the pipe of results: the pool's thread may wait for the rest of one that was half written, for ever.
+
+    It ends when nobody can write to it any more, this process included.
+    """
+    for worker in workers:
+        worker.join(5)
+    if hasattr(results, "_writer"):
+        results._writer.close()
 
 
 def _completed(futures: dict[Future[bytes], Any]) -> Iterator[Future[bytes]]:
