@@ -75,7 +75,7 @@ def _turned(original: Any, observer: Observer, ours: Callable[[], bool]) -> Call
         if observer.current is None and args and not is_compiling():
             before, after = getattr(args[0], "shape", ()), getattr(result, "shape", ())
             square = len(after) >= 2 and after[-1] == after[-2] > 1
-            if tuple(before) == tuple(after) and len(after) >= 2 and (square or kind.startswith("flip")) and ours():
+            if tuple(before) == tuple(after) and after and (square or kind.startswith("flip")) and ours():
                 observer.timed(observer.turned, kind)
         return result
 

@@ -542,3 +542,23 @@ def test_graphs_of_evaluations_that_are_kept():
 
 def net_of(width):
     return nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, 1))
+
+
+@pytest.mark.parametrize("flipped", [True, False])
+def test_flips_that_make_one_class_of_two(flipped):
+    torch.manual_seed(0)
+    ramp = torch.linspace(-1, 1, 10)
+    shapes = torch.stack([ramp, -ramp, 1 - 2 * ramp.abs()])
+    y = torch.randint(0, 3, (640,))
+    x = shapes[y] + 0.2 * torch.randn(640, 10)
+    model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    with babysit.watch(model, optimizer, overhead="all") as w:
+        for _ in range(8):
+            for batch in torch.randperm(640).split(32):
+                turned = torch.stack([one.flip(0) if torch.rand(1) < 0.5 else one for one in x[batch]])
+                optimizer.zero_grad()
+                F.cross_entropy(model(turned if flipped else x[batch]), y[batch]).backward()
+                optimizer.step()
+    assert ("augmentation-breaks-labels" in {one.id for one in w.findings}) == flipped
+    assert (w.run.last("errors.twins") > 0.7) == flipped
