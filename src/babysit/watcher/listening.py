@@ -7,6 +7,7 @@ a user's own `no_grad` block runs, which may be a validation pass.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
@@ -72,6 +73,7 @@ class Listening:
         self._blocks: list[tuple[Any, bool]] = []
         self._idle: dict[tuple[Any, int], int] = {}
         self._quiet = 0
+        self._filter: Any = None
         self._before_step: Callable[..., None] = lambda *_: None
         observer.listen_closely = self.listen_closely  # type: ignore[method-assign]
         observer.set_deep = self.set_deep  # type: ignore[method-assign]
@@ -100,6 +102,8 @@ class Listening:
         self.set_deep(False)
         self.observer.current = None
         self.patches.undo()
+        with contextlib.suppress(ValueError):  # filters were put back meanwhile
+            warnings.filters.remove(self._filter)  # type: ignore[attr-defined]
 
     def set_deep(self, deep: bool) -> None:
         """Put hooks on every module, or take them off."""
@@ -133,6 +137,8 @@ class Listening:
             self._module_hooks = []
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if is_compiling():  # compiled as if nobody listened
+            return
         observer = self.observer
         if observer.light and observer.stack and observer.stack[0][0] is not module:
             return
@@ -140,6 +146,8 @@ class Listening:
             observer.timed(observer.enter, module, args, {})
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if is_compiling():
+            return
         observer = self.observer
         if observer.light and observer.stack and observer.stack[0][0] is not module:
             return
@@ -490,6 +498,9 @@ class Listening:
             return show
 
         self.patches.replace(warnings, "showwarning", make)
+        # our hooks are no affair of who compiles a model
+        warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks", UserWarning)
+        self._filter = warnings.filters[0]
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

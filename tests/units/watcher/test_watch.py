@@ -562,3 +562,39 @@ def test_flips_that_make_one_class_of_two(flipped):
                 optimizer.step()
     assert ("augmentation-breaks-labels" in {one.id for one in w.findings}) == flipped
     assert (w.run.last("errors.twins") > 0.7) == flipped
+
+
+def test_a_compiled_model_is_compiled_as_if_nobody_listened():
+    import warnings
+
+    import torch._dynamo
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 16), nn.Linear(16, 4)
+
+        def forward(self, x):
+            return self.b(F.relu(self.a(x).view(-1, 4, 4).transpose(1, 2).reshape(-1, 16)).flip(0))
+
+    def train(watched):
+        torch.manual_seed(0)
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        model = Model()
+        compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        x, y = torch.randn(64, 8), torch.randint(0, 4, (64,))
+        with babysit.watch() if watched else warnings.catch_warnings():
+            for _ in range(40):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(compiled(x), y)
+                loss.backward()
+                optimizer.step()
+        return loss.item(), torch._dynamo.utils.counters["stats"]["unique_graphs"]
+
+    filters = list(warnings.filters)
+    loss, graphs = train(watched=True)
+    assert warnings.filters == filters
+    assert train(watched=False) == (loss, 1)
+    assert graphs <= 2  # with hooks on modules, and without
