@@ -39,7 +39,7 @@ CATALOGUE = {
     "loss-term-dominates", "wrong-axis", "target-in-input", "regularization-not-wired", "metric-miscomputed",
     # beyond the published catalogue
     "target-not-finite", "optimizer-never-steps", "frozen-by-mistake", "loss-expects-log-probabilities", "loss-barely-changes",
-    "outputs-not-zero-centred", "augmentation-breaks-labels",
+    "outputs-not-zero-centred", "augmentation-breaks-labels", "padding-as-data",
 }  # fmt: skip
 
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())

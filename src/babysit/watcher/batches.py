@@ -88,6 +88,8 @@ class Batches:
                     if values is not None:
                         self._send(one, values, where, put)
             self._constant(where, few, put)
+        if x.ndim == (3 if x.is_floating_point() else 2) and x.dtype != torch.bool and x.shape[1] >= 4:
+            self.transfer.add(padding(x), lambda values: put(("batch.padding", where), values[0]))
         if where == "0" or where.endswith("/0"):
             code = self.hashes(x)
             if code is not None:
@@ -177,6 +179,24 @@ class Batches:
     def remembered(self) -> int:
         """How many different training examples are known by their hashes."""
         return len(self._sorted) + len(self._recent)
+
+
+def padding(x: Tensor) -> Tensor:
+    """Share of a batch's positions that are padding, (): one value to the end of rows that end at different places.
+
+    `x` is (N, T) ids or (N, T, F) numbers (padded with zeros); 0 where rows don't end alike, or all at one place (then it is a column of the data).
+
+    Examples:
+        >>> padding(torch.tensor([[5, 3, 0, 0], [2, 8, 1, 0], [7, 0, 0, 0]]))
+        tensor(0.5000)
+        >>> padding(torch.tensor([[5, 3, 1], [2, 8, 7]]))
+        tensor(0.)
+    """
+    same = x == x[:, -1].mode().values if x.ndim == 2 else (x == 0).all(2)
+    runs = same.flip(1).cumprod(1).sum(1).float()
+    runs = torch.where(runs == x.shape[1], torch.zeros_like(runs), runs)  # an empty row tells nothing
+    most = (runs > 0).float().mean() > 0.5
+    return torch.where(most & (runs.amax() > runs.amin()), runs.mean() / x.shape[1], torch.zeros_like(runs[0]))
 
 
 def features(x: Tensor) -> Tensor | None:

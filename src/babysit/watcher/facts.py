@@ -32,12 +32,20 @@ def modules(models: Models) -> list[dict[str, Any]]:
             "model": site.root.name,
             "after": [one.where for one in site.after],
             "leaf": site.leaf,
-            "batch_axis": batch_axis(site.facts, site.module() if site.module is not None else None),
+            "batch_axis": _batch_axis(site),
             "registered": site.registered,
             "functional": site.module is None,
         }
         for site in [*called, *rest][:MOST]
     ]
+
+
+def _batch_axis(site: Any) -> int | None:
+    """As long as its module lives it is asked for, then remembered."""
+    module = site.module() if site.module is not None else None
+    if module is not None:
+        site.batch_axis = batch_axis(site.facts, module)
+    return site.batch_axis
 
 
 def _held_before(entry: Parameter, gone: set[str]) -> str | None:
