@@ -15,6 +15,8 @@ from ._words import number
 
 @rule(
     "output.logit_std",
+    "batch.mean",
+    "batch.std",
     "batch.size",
     "fact:criteria",
     *READS,
@@ -76,10 +78,11 @@ def initial_loss_off(run: Run, *, wild: float = 4.0, warn: float = 2.0, note: fl
         if wide > 0.5
         else ""
     )
+    loud = first >= wild * chance and not _large_inputs(run)  # those would be the cause, and are told by themselves
     yield found(
-        severity="warning" if first >= wild * chance else grade(run, "warning") if first >= warn * chance else "info",
+        severity="warning" if loud else grade(run, "warning") if first >= warn * chance else "info",
         stage="suspect",
-        confidence=0.5 if first >= wild * chance else 0.1 if progress(run).winning or first < warn * chance else 0.4,
+        confidence=0.5 if loud else 0.1 if progress(run).winning or first < warn * chance else 0.4,
         step=int(loss.steps[0]),
         source=one.get("source"),
         message=f"The loss begins at {number(first)}, chance is ln {classes} = {number(chance)}: the untrained network is sure of wrong answers.{because}",
@@ -89,3 +92,8 @@ def initial_loss_off(run: Run, *, wild: float = 4.0, warn: float = 2.0, note: fl
         ],
         remedies=[SMALL_HEAD, OUTPUT_BIAS],
     )
+
+
+def _large_inputs(run: Run, size: float = 5.0) -> bool:
+    found = [abs(series.last) for what in ("batch.mean", "batch.std") for _, series in run.each(what)]
+    return max(found, default=0.0) > size

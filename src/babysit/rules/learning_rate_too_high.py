@@ -16,7 +16,7 @@ from ._words import number
 
 
 @rule(
-    "update.ratio", "activation.dead", "activation.zeros", "activation.between", "weight.rms", "lr", "fact:criteria", *READS, family="rate",
+    "update.ratio", "activation.dead", "activation.zeros", "activation.between", "weight.rms", "lr", "fact:criteria", "fact:dependency", *READS, family="rate",
     explains=("loss-not-finite", "loss-oscillates", "exploding-gradients", "updates-too-large", "dead-relu", "saturated-units", "output-ignores-input",
         "loss-barely-changes", "labels-independent-of-inputs", "underfitting", "amp-skips-steps", "clipping-too-tight", "rank-collapse",
         "minority-class-ignored", "vanishing-gradients", "updates-too-small", "loss-metric-disagree"),
@@ -241,6 +241,8 @@ def _worse_than_chance(run: Run, now: Progress, times: float, ratio: float, move
     """After many large steps the loss still jumps about above what a constant guess costs, or hardly below it."""
     if now.readings < 30 or not now.chance > 0 or not ratio > 0.3 * moved or now.learning:
         return None
+    if (run.fact("dependency") or {}).get("input") == 0:
+        return None  # nothing of the input reaches the output, whatever the steps
     if ratio > moved and now.last > 1.1 * now.chance and now.last >= 0.5 * now.first:
         sure = 0.65 if ratio > 0.1 else 0.5
     elif ratio > (0.1 if adaptive(run) else moved) and now.last > 0.97 * now.chance:

@@ -48,8 +48,10 @@ def loss_wrong_sign(run: Run, *, least: int = 3) -> Iterator[Finding]:
     total, own = run.series("loss.train"), run.series("loss.criterion")
     known = kind_of_loss(run) in NOT_NEGATIVE
     _, first, second = np.intersect1d(total.steps, own.steps, return_indices=True)
-    if known and len(first) >= least:
-        whole, value = total.values[first][-least:], own.values[second][-least:]
+    whole, value = total.values[first], own.values[second]
+    finite = np.isfinite(whole) & np.isfinite(value)
+    whole, value = whole[finite][-least:], value[finite][-least:]
+    if known and len(whole) == least:
         if (whole < 0).all() and np.allclose(whole, -value, rtol=1e-3, atol=1e-9):
             yield _say(run, "confirmed", 0.99, f"Backward is called on minus the loss ({number(float(whole[-1]))} where {criterion(run).get('kind')} gave "
                        f"{number(float(value[-1]))}): training makes the error as large as it can.", "loss.train", total.last, "≥ 0")  # fmt: skip
