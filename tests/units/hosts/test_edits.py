@@ -125,6 +125,18 @@ def test_an_edit_that_met_nothing_says_so():
     assert stage.idle == ["dropout"]
 
 
+def test_where_backward_is_never_called_it_is_from_the_second_step_on():
+    model, (x, y) = mlp(), batch()
+    with applied({"order": "zero-backward-step"}) as stage:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            CROSS_ENTROPY(model(x), y)
+            optimizer.step()
+    assert stage.idle == []
+    assert torch.allclose(weights(model), train(mlp(), steps=3), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "edit", [{"weight_decay": 0.0}, {"eps": 1e-8}, {"betas": [0.9, 0.999]}, {"schedule": "constant"}]
 )

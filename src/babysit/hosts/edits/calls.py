@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from . import field
-from .stage import Stage
+from .stage import Call, Stage
 
 
 @field("zero_grad")
@@ -29,14 +29,25 @@ def zero_grad(stage: Stage, value: Any) -> None:
 def order(stage: Stage, value: Any) -> None:
     """Whatever the program's order: after each backward the optimizer steps, then gradients are cleared.
 
-    The program's own calls of step and zero_grad do nothing.
+    The program's own calls of step and zero_grad do nothing. Where it steps and never goes backward, the newest
+    criterion's value is gone backward from.
     """
     real_step: dict[int, tuple[Optimizer, Callable[..., Any]]] = {}
+    values: list[Tensor] = []
+    waiting: list[int] = []  # the program's steps since a backward
+
+    def own_step(closure: Callable[[], Any] | None = None) -> Any:
+        result = closure() if closure else None
+        waiting.append(1)
+        if values and len(waiting) > len(real_step):
+            values[-1].backward()
+            waiting[:] = [1] * len(real_step)  # it never will: so at the next step too
+        return result
 
     def take_over(optimizer: Optimizer) -> None:
         if id(optimizer) not in real_step:
             real_step[id(optimizer)] = (optimizer, optimizer.step)
-            optimizer.step = lambda closure=None: closure() if closure else None  # type: ignore[method-assign]
+            optimizer.step = own_step  # type: ignore[method-assign]
             optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
             stage.later(lambda: (vars(optimizer).pop("step", None), vars(optimizer).pop("zero_grad", None)))
 
@@ -51,7 +62,13 @@ def order(stage: Stage, value: Any) -> None:
 
     stage.replace(Optimizer, "__init__", created)
 
+    def computed(call: Call, value: Tensor) -> None:
+        if call.training and value.numel() == 1:
+            values[:] = [value]
+
     def step_all() -> None:
+        values.clear()
+        waiting.clear()
         for optimizer, step in list(real_step.values()):
             if any(p.grad is not None for group in optimizer.param_groups for p in group["params"]):
                 step()
@@ -59,6 +76,7 @@ def order(stage: Stage, value: Any) -> None:
                 with stage.of(name):
                     stage.did()
 
+    stage.after_criterion(computed)
     stage.after_backward(step_all)
 
 
