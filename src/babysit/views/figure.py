@@ -299,7 +299,7 @@ def _axis(axis: Axis, *, vertical: bool) -> dict[str, Any]:
         "title": {"text": text(axis.label), "standoff": 6, "font": {"size": 12, "color": "@dim"}},
     }  # fmt: skip
     if axis.log:
-        made |= {"type": "log", "exponentformat": "e", "minexponent": 5, "nticks": None}
+        made |= {"type": "log", "exponentformat": "e", "nticks": None}
     if axis.share:
         made["tickformat"] = ".0%"
     elif not vertical and axis.label == "step":
@@ -318,6 +318,8 @@ def _decade_ticks(axis: dict[str, Any], panel: Panel) -> None:
     """On a logarithmic axis whole decades, or 1, 2, 5 where there are few of them."""
     if axis.get("type") == "log":
         low, high = _extent(panel)
+        if low > -4.5 and high < 5:  # 0.001 and 1000 as people write them
+            axis["exponentformat"] = "none"
         axis["dtick"] = "D2" if high - low < 1.7 else max(1, math.ceil((high - low) / 6))
 
 
