@@ -125,6 +125,18 @@ def test_an_edit_that_met_nothing_says_so():
     assert stage.idle == ["dropout"]
 
 
+def test_a_new_start_draws_constant_embeddings_apart_and_leaves_others():
+    model = nn.Sequential(nn.Embedding(50, 16), nn.Linear(16, 3))
+    other = nn.Sequential(nn.Embedding(50, 16), nn.Linear(16, 3))
+    nn.init.zeros_(model[0].weight)
+    before = other[0].weight.detach().clone()
+    with applied({"init": "he"}):
+        model(torch.tensor([1]))
+        other(torch.tensor([1]))
+    assert float(model[0].weight.detach().std()) == pytest.approx(0.25, rel=0.1)
+    assert torch.equal(other[0].weight, before)
+
+
 def test_where_backward_is_never_called_it_is_from_the_second_step_on():
     model, (x, y) = mlp(), batch()
     with applied({"order": "zero-backward-step"}) as stage:

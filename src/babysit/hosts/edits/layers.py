@@ -29,15 +29,27 @@ _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.Instan
 
 @field("init")
 def init(stage: Stage, value: Any) -> None:
-    """The model's weights start anew, by one of the inits of a recipe, before its first step."""
+    """The model's weights start anew, by one of the inits of a recipe, before its first step.
+
+    Embeddings and other matrices that are constant, which no init of a layer reaches, are drawn from N(0, 1/width).
+    """
 
     def start(model: nn.Module) -> None:
         if not stage.steps:
             how = value if value != "auto" else "he"
             start_weights(model, str(how))
+            _part_units(model)
             stage.did()
 
     stage.on_model(start)
+
+
+def _part_units(model: nn.Module) -> None:
+    """Equal units get equal gradients and never part: draw them apart."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim >= 2 and parameter.numel() > 1 and bool((parameter == parameter.flatten()[0]).all()):
+                parameter.normal_(std=parameter.shape[-1] ** -0.5)
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:
