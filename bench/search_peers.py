@@ -11,6 +11,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,11 @@ def ray_tune(hand: Hand, count: int, processes: int) -> float | None:
         from ray import tune
     except ImportError:
         return None
-    ray.init(logging_level="ERROR", log_to_driver=False, include_dashboard=False, num_cpus=processes)
+    here = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ray.init(
+        logging_level="ERROR", log_to_driver=False, include_dashboard=False, num_cpus=processes,
+        runtime_env={"env_vars": {"PYTHONPATH": here, "OMP_NUM_THREADS": "1"}},
+    )  # fmt: skip
     try:
         held = ray.put(hand)
 
@@ -143,6 +148,9 @@ def ray_tune(hand: Hand, count: int, processes: int) -> float | None:
             def step(self) -> dict[str, Any]:
                 return {"value": ray.get(held).train(self.lr), "done": True}
 
+            def save_checkpoint(self, checkpoint_dir: str) -> None:
+                pass  # there is nothing that would be gone on from
+
             def reset_config(self, new_config: dict[str, Any]) -> bool:
                 self.lr = new_config["lr"]
                 return True
@@ -150,7 +158,10 @@ def ray_tune(hand: Hand, count: int, processes: int) -> float | None:
         def run(trials: int) -> None:
             config = tune.TuneConfig(num_samples=trials, reuse_actors=True, metric="value", mode="max")
             space = {"lr": tune.loguniform(1e-4, 1e-2)}
-            tune.Tuner(Trial, tune_config=config, run_config=tune.RunConfig(verbose=0), param_space=space).fit()
+            tuner = tune.Tuner(Trial, tune_config=config, run_config=tune.RunConfig(verbose=0), param_space=space)
+            found = tuner.fit()
+            if found.num_errors:
+                raise RuntimeError(f"Ray Tune's trials must train, but {found.num_errors} failed: {found.errors[0]}")
 
         run(processes)
         return count / clocks(lambda: run(count))[0]
