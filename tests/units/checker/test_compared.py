@@ -102,7 +102,7 @@ def test_values_that_are_no_labels_dont_count():
 
 def test_balanced_scores_need_labels_of_the_criterion():
     score, _ = trained(by_hand, balanced=True)
-    assert score.kind == "training accuracy"
+    assert score.kind == "training mean recall"
 
 
 def test_a_loss_below_zero_tells_nothing():

@@ -27,7 +27,10 @@ def test_exactly_means_every_seed():
     assert exactly.judge([3.0, 3.0])[0] == "does-not-hold"
 
 
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=8), st.floats(-5, 5))
+NORMAL = st.floats(-10, 10, allow_subnormal=False)  # the mean of 0 and the smallest number is rounded to one of them
+
+
+@given(st.lists(NORMAL, min_size=2, max_size=8), st.floats(-5, 5, allow_subnormal=False))
 def test_what_holds_fails_on_the_other_side(values, bar):
     above, below = Criterion("x", low=bar).judge(values)[0], Criterion("x", high=bar).judge(values)[0]
     pairs = {("holds", "does-not-hold"), ("does-not-hold", "holds"), ("depends", "depends")}
