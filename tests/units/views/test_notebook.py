@@ -52,6 +52,7 @@ def test_a_display_is_updated_in_place(monkeypatch):
 
     fake, inner = ModuleType("IPython"), ModuleType("IPython.display")
     inner.display = display
+    fake.version_info, fake.get_ipython = (9, 0), lambda: None  # matplotlib asks for them, once in a process
     monkeypatch.setitem(sys.modules, "IPython", fake)
     monkeypatch.setitem(sys.modules, "IPython.display", inner)
     live = LiveDisplay(seconds=1000)
