@@ -55,7 +55,7 @@ def gradients_accumulate(run: Run, *, least: int = 3, carried: float = 1.05) -> 
         if len(values) < least or not values[-1] >= least or (np.diff(values[-least:]) <= 0).any():
             continue
         ratio = run.last("gradient.carried", where)
-        if not ratio > carried or run.last("calls.backward", where, 1.0) == 0:
+        if ratio <= carried or run.last("calls.backward", where, 1.0) == 0:
             continue
         again = f", which are now {number(ratio)} times what this step's backward added" if ratio > carried else ""
         yield found(

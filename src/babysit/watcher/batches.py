@@ -88,7 +88,7 @@ class Batches:
                     if values is not None:
                         self._send(one, values, where, put)
             self._constant(where, few, put)
-        if x.ndim == (3 if x.is_floating_point() else 2) and x.dtype != torch.bool and x.shape[1] >= 4:
+        if features and x.ndim == (3 if x.is_floating_point() else 2) and x.dtype != torch.bool and x.shape[1] >= 4:
             self.transfer.add(padding(x), lambda values: put(("batch.padding", where), values[0]))
         if where == "0" or where.endswith("/0"):
             code = self.hashes(x)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .targets import LEAST, class_rows, least_recall, task_of, two_classes
+from .twins import table
 
 MOST = 64
 READINGS = ("recall.val", "errors.val", "errors.structure", "errors.hub")
@@ -24,11 +25,10 @@ def counts(name: str, output: Tensor, target: Tensor, options: dict) -> Tensor |
         labels, guesses, keep = rows
     else:
         return None
-    flat = torch.zeros(classes * classes, dtype=torch.float64, device=output.device)
-    return flat.index_add(0, labels * classes + guesses, keep.double()).reshape(classes, classes)
+    return table(labels, guesses, keep, classes)
 
 
-def readings(table: Tensor) -> Tensor:
+def readings(counted: Tensor) -> Tensor:
     """What a (K, K) table of labels against answers comes to, (4,), NaN where there is nothing to say.
 
     `recall.val`: smallest recall of a class with at least 20 examples. `errors.val`: share of wrong answers.
@@ -45,16 +45,16 @@ def readings(table: Tensor) -> Tensor:
         >>> readings(neighbours)[2].item() > 20
         True
     """
-    table = table.double()
-    total, of_label = table.sum().clamp_min(1), table.sum(1)
-    hits = table.diagonal()
+    counted = counted.double()
+    total, of_label = counted.sum().clamp_min(1), counted.sum(1)
+    hits = counted.diagonal()
     nan = torch.full_like(of_label, torch.nan)
     recall = least_recall(torch.where(of_label >= LEAST, hits / of_label.clamp_min(1), nan))
-    wrong = table - torch.diag(hits)
+    wrong = counted - torch.diag(hits)
     errors = wrong.sum()
-    count = len(table)
+    count = len(counted)
     share = of_label / total
-    others = (1 - torch.eye(count, dtype=table.dtype, device=table.device)) * share.unsqueeze(1)
+    others = (1 - torch.eye(count, dtype=counted.dtype, device=counted.device)) * share.unsqueeze(1)
     expected = others / others.sum(0).clamp_min(1e-12) * wrong.sum(0)
     possible = expected > 0
     squares = torch.where(possible, (wrong - expected).square() / expected.clamp_min(1e-12), torch.zeros_like(expected))

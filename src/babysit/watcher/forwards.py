@@ -86,7 +86,9 @@ class Forwards(Passes):
         """Examples were turned; an augmentation, where that comes back while it trains."""
         if not self.step or self.validation.running:
             return
-        _, steps = self.turns.setdefault(kind, (self.sources.here(4), set()))
+        if kind not in self.turns:
+            self.turns[kind] = (self.sources.here(4), set())
+        _, steps = self.turns[kind]
         if len(steps) < TURNS and self.step not in steps:
             steps.add(self.step)
             if len(steps) == TURNS:

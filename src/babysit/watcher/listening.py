@@ -11,6 +11,7 @@ import contextlib
 import functools
 import sys
 import threading
+import types
 import warnings
 import weakref
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..nn.activations import ACTIVATIONS
-from . import axes, scoring
+from . import axes, clipping, mixed_precision, scoring
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
@@ -55,6 +56,8 @@ class Ear:
         return self if instance is None else functools.partial(self._heard, instance)
 
     def __reduce__(self) -> Any:
+        if isinstance(self._original, types.FunctionType):
+            return self._original.__qualname__  # by its name, as functions are
         return self._original.__reduce__()
 
     def __deepcopy__(self, memo: Any) -> Any:
@@ -88,8 +91,11 @@ class Listening:
         self._activations()
         self._scoring()
         self._modes()
-        self._scaler()
-        self._clipping()
+        for owner, name, make in [
+            *mixed_precision.replacements(self.observer, self._ours),
+            *clipping.replacements(self.observer, self._ours),
+        ]:
+            self.patches.replace(owner, name, make)
         self._warnings()
         self._scripting()
         self._loaders()
@@ -365,83 +371,7 @@ class Listening:
         if not self._blocks and not self.observer.deep:
             self._hook_modules(False)
 
-    # mixed precision, clipping, warnings
-
-    def _scaler(self) -> None:
-        observer = self.observer
-
-        def make_scale(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def scale(scaler: Any, outputs: Any) -> Any:
-                result = original(scaler, outputs)
-                if self.live and isinstance(outputs, Tensor):
-                    observer.unscaled = (id(result), outputs.detach())
-                return result
-
-            return scale
-
-        def make_step(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-                if not self._ours() or not scaler.is_enabled():
-                    return original(scaler, optimizer, *args, **kwargs)
-                held = observer.order.known(optimizer)
-                before = held.steps if held is not None else 0
-                result = original(scaler, optimizer, *args, **kwargs)
-                held = observer.order.known(optimizer)
-                if isinstance(optimizer, Optimizer) and (held.steps if held is not None else 0) == before:
-                    observer.timed(observer.skipped, optimizer)
-                return result
-
-            return step
-
-        def make_update(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def update(scaler: Any, *args: Any, **kwargs: Any) -> Any:
-                result = original(scaler, *args, **kwargs)
-                if self._ours() and observer.deep and scaler.is_enabled():
-                    observer.timed(_scale, observer, scaler)
-                return result
-
-            return update
-
-        scaler = torch.amp.GradScaler
-        self.patches.replace(scaler, "scale", make_scale)
-        self.patches.replace(scaler, "step", make_step)
-        self.patches.replace(scaler, "update", make_update)
-
-    def _clipping(self) -> None:
-        observer = self.observer
-
-        def make(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def clip(parameters: Any, max_norm: Any, *args: Any, **kwargs: Any) -> Any:
-                norm = original(parameters, max_norm, *args, **kwargs)
-                if self._ours() and observer.deep:
-                    observer.timed(_clipped, observer, norm, max_norm)
-                return norm
-
-            return clip
-
-        for name in ("clip_grad_norm_", "clip_grad_norm"):
-            for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
-                self.patches.replace(owner, name, make)
-
-        def make_value(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-                if not (self._ours() and observer.deep):
-                    return original(parameters, *args, **kwargs)
-                parameters = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
-                before = observer.timed(_norm, parameters)
-                done = original(parameters, *args, **kwargs)
-                observer.timed(_clipped_values, observer, before, parameters)
-                return done
-
-            return clip
-
-        for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
-            self.patches.replace(owner, "clip_grad_value_", make_value)
+    # what others do with them
 
     def _scripting(self) -> None:
         """TorchScript reads the source of what it compiles: it is to see PyTorch's own functions."""
@@ -514,29 +444,5 @@ def _created(observer: Observer, optimizer: Optimizer) -> None:
         held.source = observer.sources.here(3)
 
 
-def _scale(observer: Observer, scaler: Any) -> None:
-    if scaler._scale is not None:
-        observer.transfer.add(scaler._scale.detach().float(), lambda values: observer.put(("amp.scale", ""), values[0]))
-
-
-def _clipped(observer: Observer, norm: Any, limit: Any) -> None:
-    host = observer.host
-    if isinstance(norm, Tensor):
-        observer.transfer.add(norm.detach(), lambda values: host.__setitem__(("gradient.before_clip", ""), values[0]))
-    observer.put(("gradient.clip_at", ""), float(limit))
-
-
 def _warned(observer: Observer, text: str, source: str) -> None:
     observer.recording.add_event(observer.step, "warning", "", {"text": text[:1000], "source": source})
-
-
-def _norm(parameters: list[torch.Tensor]) -> torch.Tensor:
-    """The norm over all gradients."""
-    return torch.nn.utils.get_total_norm([one.grad.detach() for one in parameters if one.grad is not None])
-
-
-def _clipped_values(observer: Observer, before: Any, parameters: list[torch.Tensor]) -> None:
-    """Clipped by value: the norm that is left stands for the limit."""
-    if isinstance(before, torch.Tensor) and before.ndim == 0:
-        host, both = observer.host, torch.stack([before, _norm(parameters)])
-        observer.transfer.add(both, lambda values: host.update({("gradient.before_clip", ""): values[0], ("gradient.clip_at", ""): values[1]}))  # fmt: skip

@@ -16,14 +16,11 @@ from torch import Tensor
 
 from ..record.run import Key
 from .transfer import Transfer
+from .twins import Twins
 
 NEWEST = 512
 MOST_CLASSES = 1024
 LEAST = 20
-MOST_CONFUSED = 64
-"""Classes of which each is held against each other."""
-EACH = 30
-"""Examples of each class, on average, for that."""
 
 Put = Callable[[Key, float], None]
 
@@ -36,11 +33,10 @@ class Seen:
         self.task: dict[str, Any] = {"kind": "unknown", "classes": None}
         self._newest: deque[tuple[float, ...]] = deque()
         self._labels: Tensor | None = None  # counts of labels, all seen so far
-        self._block: Tensor | None = None  # (3, K): targets, predictions, rights of the newest examples
-        self._in_table = 0
+        self._block: Tensor | None = None  # (3, K): targets, predictions, rights of the newest block
         self._in_block = 0
         self._recalls: Tensor | None = None  # (K,) newest recall of each class, NaN where unknown
-        self._table: Tensor | None = None  # (K, K): labels against answers of the newest block
+        self._twins = Twins()
         self._moments = [0.0, 0.0, 0.0]  # count, mean, sum of squares about it
         self._extremes = (math.inf, -math.inf)
         self._binary = True
@@ -137,15 +133,9 @@ class Seen:
                 counts.index_add(0, labels, weight * (labels == guesses)),
             ]
         )
-        if len(counts) <= MOST_CONFUSED:
-            flat = torch.zeros(len(counts) ** 2, dtype=torch.float64, device=labels.device)
-            table = flat.index_add(0, labels * len(counts) + guesses, weight).reshape(len(counts), -1)
-            fits = self._table is not None and self._table.shape == table.shape
-            self._table = self._table + table if fits else table  # type: ignore[operator]
-            self._in_table = (self._in_table if fits else 0) + len(labels)
-            if self._in_table >= EACH * len(counts):
-                transfer.add(twins(self._table), lambda values: _put_all(("errors.twins",), values, where, put))
-                self._table = None
+        alike = self._twins.add(labels, guesses, weight, len(counts))
+        if alike is not None:
+            transfer.add(alike, lambda values: _put_all(("errors.twins",), values, where, put))
         fits = self._block is not None and self._block.shape == rows.shape
         self._block = self._block + rows if fits else rows  # type: ignore[operator]
         self._in_block = (self._in_block if fits else 0) + len(labels)
@@ -273,26 +263,6 @@ _CLASS_READINGS = (
     "target.entropy", "target.batch_entropy", "target.classes_seen", "target.mean", "target.std", "target.min",
     "target.max", "loss.chance", "target.commonest", "target.excess", "target.rest_structure",
 )  # fmt: skip
-
-
-def twins(table: Tensor) -> Tensor:
-    """The two classes that are told apart worst, (): how much of what is answered to the one is answered to the other too.
-
-    Answers with a third class don't count. NaN where no two classes have at least 20 examples each.
-
-    Examples:
-        >>> twins(torch.tensor([[30.0, 30.0, 0.0], [20.0, 20.0, 0.0], [0.0, 8.0, 32.0]]))
-        tensor(1., dtype=torch.float64)
-        >>> twins(torch.tensor([[40.0, 0.0], [10.0, 30.0]]))
-        tensor(0.2500, dtype=torch.float64)
-    """
-    of_label = table.sum(1).double()
-    share = table.double() / of_label.clamp_min(1).unsqueeze(1)
-    own = torch.minimum(share.diagonal().unsqueeze(1), share.T)  # what i is answered with i, and j with i too
-    enough = of_label >= LEAST
-    pairs = enough & enough.unsqueeze(1) & ~torch.eye(len(table), dtype=torch.bool, device=table.device)
-    worst = torch.where(pairs, own + own.T, torch.full_like(own, -1)).amax()
-    return torch.where(worst >= 0, worst, torch.full_like(worst, torch.nan))
 
 
 def _put_all(names: tuple[str, ...], numbers: list[float], where: str, put: Put) -> None:

@@ -25,6 +25,8 @@ TRAINED_ON, NEW = 0.2, 0.02
 """Share of a forward's examples known from training above which they are the training set's, and below which they are new."""
 
 Put = Callable[[Key, float], None]
+_Part = tuple[int, bool]
+"""A criterion, and whether of examples that were trained on."""
 
 
 @dataclass(eq=False)
@@ -57,9 +59,7 @@ class Validation:
     examples: int = 0
     modal: list[tuple[int, int]] = field(default_factory=list)  # (in training mode, all) of a forward's modal modules
     grad: bool = False
-    scores: dict[tuple[int, bool], tuple[Criterion, _Score]] = field(
-        default_factory=dict
-    )  # (criterion, of what was trained on)
+    scores: dict[_Part, tuple[Criterion, _Score]] = field(default_factory=dict)
     moments: Moments = field(default_factory=Moments)
     codes: list[Tensor] = field(default_factory=list)
     hashed: int = 0
@@ -191,7 +191,12 @@ class Validation:
             codes = self.codes
             if both:
                 codes = [code for code, (share, _) in zip(codes, self.known, strict=True) if share <= TRAINED_ON]
-            self.transfer.add(torch.cat(codes), lambda numbers: self._overlap(numbers, put))
+            known = (
+                [row for row in self.known if not (both and row[0] > TRAINED_ON)]
+                if len(self.known) == len(self.codes)
+                else []
+            )
+            self.transfer.add(torch.cat(codes), lambda numbers: self._overlap(numbers, known, put))
 
     def _shift(self, own: Moments, train: Moments, put: Put) -> None:
         assert own.mean is not None
@@ -211,10 +216,11 @@ class Validation:
 
         self.transfer.add(values, receive)
 
-    def _overlap(self, numbers: list[float], put: Put) -> None:
+    def _overlap(self, numbers: list[float], known: list[tuple[float, int]], put: Put) -> None:
         put(("batch_val.repeats", self.where), 1 - len(set(numbers)) / len(numbers))
         if self.batches.remembered:
-            put(("batch_val.overlap", self.where), self.batches.known(numbers) / len(numbers))
+            found = sum(share * count for share, count in known) if known else self.batches.known(numbers)
+            put(("batch_val.overlap", self.where), found / len(numbers))
 
 
 def _put_known(numbers: list[float], where: str, put: Put) -> None:
@@ -234,9 +240,7 @@ def is_modal(module: nn.Module) -> bool:
     name = type(module).__name__.lower()
     if "dropout" in name or "droppath" in name:
         return getattr(module, "p", 1.0) != 0
-    if (
-        module._buffers.get("running_mean") is not None
-    ):  # asked for as an attribute, what isn't there costs a microsecond
+    if module._buffers.get("running_mean") is not None:  # as an attribute, what isn't there costs a microsecond
         return True
     return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and bool(module.dropout)
 

@@ -489,7 +489,8 @@ def test_what_the_first_layer_gets_is_measured_where_the_model_changes_it():
         assert w.run.last("input.rms", "out") == pytest.approx(expected, rel=1e-4, nan_ok=True)
 
 
-def test_an_evaluation_of_the_training_set_beside_validation_is_no_leak():
+def evaluated(parts):
+    """A training on the first 200 of 300 examples, evaluated after each epoch on some parts of them."""
     torch.manual_seed(0)
     x, y = torch.randn(300, 5), torch.randn(300, 1)
     model = net_of(5)
@@ -501,27 +502,19 @@ def test_an_evaluation_of_the_training_set_beside_validation_is_no_leak():
                 F.mse_loss(model(x[batch]), y[batch]).backward()
                 optimizer.step()
             with torch.no_grad():
-                F.mse_loss(model(x[:200]), y[:200])
-                own = F.mse_loss(model(x[200:]), y[200:]).item()
+                losses = [F.mse_loss(model(x[part]), y[part]).item() for part in parts]
+    return w, losses
+
+
+def test_an_evaluation_of_the_training_set_beside_validation_is_no_leak():
+    w, losses = evaluated([slice(0, 200), slice(200, 300)])
     assert w.run.series("batch_val.overlap", "0").values.tolist() == [0.0] * 4
-    assert w.run.last("loss.val") == pytest.approx(own, rel=1e-5)
+    assert w.run.last("loss.val") == pytest.approx(losses[1], rel=1e-5)
     assert "validation-leak" not in {one.id for one in w.findings}
 
 
 def test_a_validation_set_that_holds_training_examples_is_one():
-    torch.manual_seed(0)
-    x, y = torch.randn(300, 5), torch.randn(300, 1)
-    model = net_of(5)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    with babysit.watch(model, optimizer, overhead="all") as w:
-        for _ in range(4):
-            for batch in torch.randperm(200).split(20):
-                optimizer.zero_grad()
-                F.mse_loss(model(x[batch]), y[batch]).backward()
-                optimizer.step()
-            with torch.no_grad():
-                for part in torch.arange(180, 300).split(20):
-                    F.mse_loss(model(x[part]), y[part])
+    w, _ = evaluated(torch.arange(180, 300).split(20))
     assert w.run.last("batch_val.overlap", "0") == pytest.approx(1 / 6)
     assert "validation-leak" in {one.id for one in w.findings}
 
@@ -598,3 +591,19 @@ def test_a_compiled_model_is_compiled_as_if_nobody_listened():
     assert warnings.filters == filters
     assert train(watched=False) == (loss, 1)
     assert graphs <= 2  # with hooks on modules, and without
+
+
+@pytest.mark.parametrize(
+    "name", ["numpy.flip", "torch.flip", "torch.transpose", "torch.reshape", "torch.argmax", "torch.relu"]
+)
+def test_what_is_heard_pickles_as_ever(name):
+    import importlib
+    import pickle
+
+    module, function = name.split(".")
+    original = getattr(importlib.import_module(module), function)
+    with babysit.watch():
+        heard = getattr(importlib.import_module(module), function)
+        assert heard is not original
+        assert pickle.loads(pickle.dumps(heard)) in (heard, original)
+    assert getattr(importlib.import_module(module), function) is original
