@@ -63,6 +63,8 @@ def test_has_a_page_with_every_heading(rule):
     assert -1 not in places, f"{rule.name} lacks {HEADINGS[places.index(-1)]}"
     assert places == sorted(places)
     assert "run:" in page
+    assert len(rule.why.split()) >= 5
+    assert rule.why[0].isupper() or not rule.why[0].isalpha()
 
 
 @each_rule

@@ -56,12 +56,19 @@ class Rule:
 
     def __call__(self, run: Run, **limits: Any) -> Iterator[Finding]:
         for finding in self.function(run, **limits):
-            yield replace(finding, id=finding.id or self.name, explains=tuple(finding.explains) or self.explains)
+            explains, extra = tuple(finding.explains) or self.explains, {"why": self.why, **finding.extra}
+            yield replace(finding, id=finding.id or self.name, explains=explains, extra=extra)
 
     @property
     def page(self) -> str:
         """The documentation: the function's docstring."""
         return inspect.getdoc(self.function) or ""
+
+    @property
+    def why(self) -> str:
+        """Why it matters, from the page."""
+        text = " ".join(self.page.partition("Why it matters:")[2].partition("\n\n")[0].split())
+        return text[:1].upper() + text[1:]
 
     @property
     def title(self) -> str:

@@ -133,13 +133,13 @@ def verdict_card(verdict: Any, run: Run | None) -> dict[str, Any]:
 
 
 def finding_card(one: Finding, run: Run | None, explains: Sequence[Finding] = ()) -> dict[str, Any]:
-    """A finding: what was measured, against what, its figure, what to change, the proof if it was cured."""
+    """A finding: what was measured, against what, its figure, what it means, what to change, the proof if it was cured."""
     drawn = evidence_panel(run, one) if run is not None else None
     proven = kept_proof(run, one) if run is not None else []
     return {
         "id": clean(one.id, 80), "severity": one.severity, "stage": one.stage, "sure": share(round(one.confidence, 2)),
         "step": one.step, "where": clean(one.where or "", 120), "source": clean(one.source or "", 200),
-        "message": clean(one.message, 2000, lines=True),
+        "message": clean(one.message, 2000, lines=True), "why": clean(one.extra.get("why", ""), 1000),
         "evidence": [_evidence(each) for each in tuple(one.evidence)[:8]],
         "remedies": [{"title": clean(each.title, 300), "code": clean(each.code or "", 1000, lines=True)} for each in one.remedies],
         "proof": [clean(each, 400) for each in _proof(one) or proven],

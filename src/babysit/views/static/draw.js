@@ -264,6 +264,7 @@ function finding(one) {
     node("p", { class: "meta" }, `${one.severity} · ${told} · step ${one.step.toLocaleString("en")}`,
       one.where ? node("code", {}, one.where) : "", one.source ? node("code", {}, one.source) : ""),
     node("p", { class: "message" }, one.message),
+    one.why ? node("p", { class: "why" }, one.why) : "",
     one.evidence.length ? node("ul", { class: "evidence" }, one.evidence.map((each) => node("li", {}, each))) : "",
     one.remedies.map((each) => node("div", { class: "remedy" }, node("p", {}, node("span", { "aria-hidden": "true" }, "→ "), each.title), each.code ? node("pre", { tabindex: "0" }, node("code", {}, each.code)) : "")),
     one.proof.map((each) => node("p", { class: "proof" }, node("span", { "aria-hidden": "true" }, "✔ "), `Proven: ${each}`)));
