@@ -17,6 +17,7 @@ from ..nn import init
 from ..nn.block import outputs
 from ..nn.foreign import Hyper, call, factory, try_out
 from ..record import Recipe
+from ..trainer import folds as trainer_folds
 from ..trainer.criterion import name_of
 from ..trainer.prepared import Prepared, device_of, prepare
 from .design import Design, design
@@ -204,7 +205,7 @@ def joined(split: Split) -> Part:
     for part in parts:
         if not part.whole:
             raise DataError("folds need examples that fit into memory, but these are read batch by batch; use folds=1")
-    return Part(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]))  # type: ignore[misc]
+    return trainer_folds.joined(split).train
 
 
 def cuts(split: Split, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
@@ -225,14 +226,8 @@ def cuts(split: Split, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarr
     count = len(split.train) + len(split.val)
     if folds > count:
         raise DataError(f"folds <= examples must hold, but folds={folds} and there are {count} examples")
-    draw = np.random.default_rng([seed, 0xF01D])
     y = torch.cat([split.train.y, split.val.y]).cpu().numpy()
-    order = draw.permutation(count)
-    if split.task == "classification":
-        order = order[np.argsort(y[order], kind="stable")]
-    of = np.empty(count, np.int64)
-    of[order] = np.arange(count) % folds
-    found = [(np.flatnonzero(of != number), np.flatnonzero(of == number)) for number in range(folds)]
+    found = trainer_folds.cuts(y, split.task, folds, seed)
     if split.task == "classification":
         for train, _ in found:
             if len(np.unique(y[train])) < len(np.unique(y)):
