@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import OutputError
-from . import _page
+from . import _order, _page
 
 
 @click.command("cure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -35,12 +35,14 @@ from . import _page
 def command(script: str, arguments: tuple[str, ...], module: bool, **options: Any) -> None:
     """Watch a training script, try the remedies of what is found, and prove the one that helps.
 
-    The script is run several times, unchanged on disk, each time with one thing changed while it runs.
+    The script is run several times, unchanged on disk, each time with one thing changed while it runs. What follows
+    SCRIPT goes to it: our options stand before, as in `babysit cure --apply train.py --epochs 5`.
     """
     from rich.console import Console
 
     if options["page"] and options["no_record"]:
         raise click.UsageError("--page shows the record: leave out --no-record")
+    _order.tell_misplaced(script, arguments)
     console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
     out = None if options["no_record"] else _folder(options["out"], script)
     with _page.page(options["page"], out):

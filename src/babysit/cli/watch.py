@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import _page
+from . import _order, _page
 
 
 @click.command("watch", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -52,13 +52,15 @@ def command(
 ) -> int:
     """Run a training script as Python would, and say what is wrong with its training.
 
-    SCRIPT and its ARGS are what would follow `python`. Its own output and exit code are kept; what
-    we have to say goes to the standard error.
+    SCRIPT and its ARGS are what would follow `python`; our options stand before SCRIPT. Its own output and
+    exit code are kept; what we have to say goes to the standard error.
     """
     first = os.environ.get("RANK", "0") == "0"  # under torchrun one process speaks for all
     folder = None if no_record or not first else Path(out) if out else free_folder(script)
     if page and no_record:
         raise click.UsageError("--page shows the record: leave out --no-record")
+    if first:
+        _order.tell_misplaced(script, args)
     with _page.page(page and first, folder):
         from ..hosts.script import run_script
         from ..views.terminal.live import LiveBlock
