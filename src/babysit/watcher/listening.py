@@ -76,6 +76,7 @@ class Listening:
         self._blocks: list[tuple[Any, bool]] = []
         self._idle: dict[tuple[Any, int], int] = {}
         self._quiet = 0
+        self._hears_modules = False
         self._filter: Any = None
         self._before_step: Callable[..., None] = lambda *_: None
         observer.listen_closely = self.listen_closely  # type: ignore[method-assign]
@@ -131,34 +132,33 @@ class Listening:
     # modules
 
     def _hook_modules(self, wanted: bool) -> None:
+        self._hears_modules = wanted
         if wanted and not self._module_hooks:
             self._module_hooks = [
                 module_hooks.register_module_forward_pre_hook(self._enter),
                 module_hooks.register_module_forward_hook(self._leave, always_call=True),
                 register_optimizer_step_pre_hook(self._before_step),
             ]
-        elif not wanted and self._module_hooks:
+        elif not wanted and self._module_hooks and not (self.live and _has_compiled()):
             for handle in self._module_hooks:
                 handle.remove()
             self._module_hooks = []
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if is_compiling():  # compiled as if nobody listened
+        if is_compiling() or not self._hears(module):  # compiled as if nobody listened
             return
-        observer = self.observer
-        if observer.light and observer.stack and observer.stack[0][0] is not module:
-            return
-        if self._ours() and not is_tracing():
-            observer.timed(observer.enter, module, args, {})
+        self.observer.timed(self.observer.enter, module, args, {})
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if is_compiling():
+        if is_compiling() or not self._hears(module):
             return
-        observer = self.observer
-        if observer.light and observer.stack and observer.stack[0][0] is not module:
-            return
-        if self._ours() and not is_tracing():
-            observer.timed(observer.leave, module, args, output)
+        self.observer.timed(self.observer.leave, module, args, output)
+
+    def _hears(self, module: nn.Module) -> bool:
+        stack = self.observer.stack
+        if not self._hears_modules or (self.observer.light and stack and stack[0][0] is not module):
+            return False
+        return self._ours() and not is_tracing()
 
     # backward
 
@@ -348,7 +348,7 @@ class Listening:
     def _block_begins(self, block: Any) -> None:
         """A block without gradients begins; in the user's code it may be a validation pass: hear its forwards."""
         observer = self.observer
-        if self._module_hooks or observer.busy or observer.in_step or not self._ours():
+        if self._hears_modules or observer.busy or observer.in_step or not self._ours():
             return
         frame = sys._getframe(2)
         if frame.f_code.co_filename.endswith("_contextlib.py"):
@@ -431,6 +431,12 @@ class Listening:
         # our hooks are no affair of who compiles a model
         warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks", UserWarning)
         self._filter = warnings.filters[0]
+
+
+def _has_compiled() -> bool:
+    """Has torch.compile compiled anything? Then hooks stay on: its guards ask which there are, and each change compiles anew."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and dynamo.counters["stats"]["unique_graphs"] > 0
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
