@@ -41,7 +41,7 @@ def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) 
         >>> facts = {"task": {"kind": "classes", "classes": 4}, "turns": [{"kind": "flip", "source": "train.py:31"}]}
         >>> sick = {"errors.twins": [0.8, 0.93, 0.91], "loss.train": [1.3] * 20 + [0.7] * 280}
         >>> [finding.message for finding in augmentation_breaks_labels(Run.of(sick, facts=facts))]
-        ['Examples are turned while it trains (flip), and two classes are not told apart: 91 % of what is answered to the one is answered to the other too. A turned example of one is one of the other.']
+        ['Examples are turned while it trains (flip), and two classes get nearly the same answers (91 % agree): turned, an example of the one looks like one of the other.']
         >>> list(augmentation_breaks_labels(Run.of({**sick, "errors.twins": [0.5, 0.2, 0.1]}, facts=facts)))
         []
 
@@ -61,10 +61,10 @@ def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) 
         stage="suspect",
         confidence=0.7,
         source=turns[0].get("source"),
-        message=f"Examples are turned while it trains ({listed([one['kind'] for one in turns])}), and two classes are not told apart: "
-        f"{percent(share)} of what is answered to the one is answered to the other too. A turned example of one is one of the other.",
+        message=f"Examples are turned while it trains ({listed([one['kind'] for one in turns])}), and two classes get nearly "
+        f"the same answers ({percent(share)} agree): turned, an example of the one looks like one of the other.",
         evidence=[
-            Evidence("errors.twins", "", value=share, expected=f"below {percent(alike)}", limit=alike),
+            Evidence("errors.twins", "", value=share, expected=f"below {alike:g}", limit=alike),
             Evidence("fact:turns", None, value=str(turns[0]["kind"]), expected="none that changes the label"),
         ],
         remedies=[LEAVE_OUT],

@@ -74,7 +74,16 @@ def learning_rate_too_high(run: Run, *, times: float = 3.0, moved: float = 0.03)
                 source=source(run, "step"),
                 message=f"The learning rate{_rate(run)} is too high: {text}.",
                 evidence=[
-                    Evidence("loss.train", "", now.step, level, f"< {number(limit)}", limit),
+                    *(
+                        [Evidence("loss.train", "", now.step, level, f"< {number(limit)}", limit)]
+                        if level > limit or find is not _overthrew
+                        else []
+                    ),
+                    *(
+                        [Evidence("update.ratio", None, 1, _first_steps(run), "about 1e-3", 0.1)]
+                        if find is _overthrew
+                        else []
+                    ),
                     *([Evidence("update.ratio", None, now.step, ratio, "about 1e-3", moved)] if ratio > moved else []),
                 ],
                 remedies=[LOWER_LR, LOWER_LR_3, WARM_UP, CLIP],
@@ -104,6 +113,8 @@ def _overthrew(run: Run, now: Progress, times: float, ratio: float, moved: float
         return None
     worst = float(values.max())
     said = f"the first steps changed the weights by {number(jump)} times their size, so that little is left of the initialization"
+    if not jumped:
+        said += ", and the loss does not fall"
     if jumped:
         said += f", and the loss rose from {number(now.first)} to {number(worst)}"
     return said, 0.8 if jumped else 0.7, 1, worst, limit

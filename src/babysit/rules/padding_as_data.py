@@ -34,19 +34,20 @@ def padding_as_data(run: Run, *, share: float = 0.2) -> Iterator[Finding]:
 
     Usual causes: `output[:, -1]` or the last state of sequences that were padded to one length, without packing them.
 
-    Told apart from: packed sequences, outputs that are used at every position, sequences that all end at the same place, and runs
+    Told apart from: packed sequences, outputs that are used at every position or at each sequence's own last one, sequences that all end at the same place, and runs
     that do well on validation all the same (an info): a gated recurrence can learn to hold its state.
 
     Args:
-        run: reads `batch.padding`, and the fact `modules`: a recurrent layer that gets (N, T, F), and what the next layer gets.
+        run: reads `batch.padding`, and the fact `modules`: a recurrent layer that gets (N, T, F), and whether what
+            the next layer gets was taken at one place for all (`one_place`).
         share: share of positions that are padding, from which on it matters.
 
     Examples:
         >>> facts = {"modules": [{"name": "rnn", "kind": "GRU", "role": "recurrent", "batch_axis": 0, "shape_in": [32, 40, 8], "leaf": True},
-        ...                      {"name": "head", "kind": "Linear", "role": "linear", "shape_in": [32, 16], "leaf": True}]}
+        ...                      {"name": "head", "kind": "Linear", "role": "linear", "shape_in": [32, 16], "leaf": True, "one_place": True}]}
         >>> sick = Run.of({"batch.padding": {"0": [0.6] * 3}, "loss.train": [0.7] * 40}, facts=facts)
         >>> [finding.message for finding in padding_as_data(sick)]
-        ['rnn (GRU) reads through the padding, which is 60 % of its input, and one state of it goes on: what is left after the padding.']
+        ['rnn (GRU) reads on through the padding, 60 % of its input, and only its last state is used: what came before the padding has faded there.']
         >>> list(padding_as_data(Run.of({"batch.padding": {"0": [0.6] * 3}, "loss.train": [0.7] * 40}, facts={"modules": [
         ...     {**facts["modules"][0], "shape_in": [510, 8]}, facts["modules"][1]]})))
         []
@@ -62,8 +63,8 @@ def padding_as_data(run: Run, *, share: float = 0.2) -> Iterator[Finding]:
         shape = one["shape_in"]
         if one.get("role") != "recurrent" or one.get("batch_axis") != 0 or len(shape) != 3:
             continue
-        after = next((other["shape_in"] for other in leaves[at + 1 :] if other.get("role") == "linear"), [])
-        if len(after) != 2 or after[0] != shape[0]:
+        after = next((other for other in leaves[at + 1 :] if other.get("role") == "linear"), {})
+        if not after.get("one_place") or len(after["shape_in"]) != 2:
             continue
         now = progress(run)
         poor = now.unseen < 0.6  # whatever is known by heart
@@ -72,8 +73,8 @@ def padding_as_data(run: Run, *, share: float = 0.2) -> Iterator[Finding]:
             stage="suspect",
             confidence=0.55 if poor and now.winning else 0.2 if now.winning else 0.75,
             where=one.get("name"),
-            message=f"{one.get('name')} ({one.get('kind')}) reads through the padding, which is {percent(padded)} of its input, and one state of it goes on: "
-            "what is left after the padding.",
+            message=f"{one.get('name')} ({one.get('kind')}) reads on through the padding, {percent(padded)} of its input, and only its last state is used: "
+            "what came before the padding has faded there.",
             evidence=[
                 Evidence("batch.padding", "0", value=padded, expected=f"below {percent(share)}, or packed", limit=share)
             ],

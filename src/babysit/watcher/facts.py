@@ -33,6 +33,7 @@ def modules(models: Models) -> list[dict[str, Any]]:
             "after": [one.where for one in site.after],
             "leaf": site.leaf,
             "batch_axis": _batch_axis(site),
+            "one_place": site.one_place,
             "registered": site.registered,
             "functional": site.module is None,
         }

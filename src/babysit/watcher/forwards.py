@@ -15,6 +15,7 @@ from .layers import plain_tensor, sampled
 from .models import Site, has_parameters, unwrapped
 from .passes import Passes
 from .state import HELD_INPUTS, UNRESOLVED, Forward
+from .structure import is_selected
 from .validation import modes
 
 WEIGHTED = ("linear", "conv", "recurrent")
@@ -58,6 +59,8 @@ class Forwards(Passes):
                 self.structure.entered(site, plain_tensor(args))
                 if site.shape_in is None and (x := plain_tensor(args)) is not None:
                     site.shape_in = list(x.shape)
+                if site.role == "linear" and not site.one_place:
+                    site.one_place = is_selected(plain_tensor(args))
                 if not self.current.entered and site.role in WEIGHTED:
                     self.current.entered = True
                     self._first_layer(site, plain_tensor(args), self.current)

@@ -46,6 +46,7 @@ class Site:
     last: int = 0  # the newest observed step at which it was called
     shape_in: list[int] | None = None
     shape_out: list[int] | None = None
+    one_place: bool = False  # its input was selected at one place, as in output[:, -1]
     batch_axis: int | None = None  # of a recurrent or attention layer, when it was last asked for
     after: list[Site] = field(default_factory=list)
     loose: bool = False  # its input was made inside the model, and leads back to nothing

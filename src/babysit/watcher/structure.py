@@ -178,3 +178,29 @@ def _entries(models: Models, site: Site) -> list[Any]:
 def is_tracing() -> bool:
     """Is PyTorch compiling, tracing or exporting just now?"""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def is_selected(x: torch.Tensor | None) -> bool:
+    """Was it taken at one place of something larger, the same for all examples: output[:, -1], h_n[-1], squeezed or not?
+
+    Examples:
+        >>> steps = torch.ones(2, 3, 4, requires_grad=True) * 1
+        >>> is_selected(steps[:, -1]), is_selected(steps[torch.arange(2), torch.tensor([0, 2])]), is_selected(steps.mean(1))
+        (True, False, False)
+    """
+    node = x.grad_fn if x is not None else None
+    for _ in range(4):
+        if node is None:
+            return False
+        if node.name() in ("SelectBackward0", "SqueezeBackward1"):
+            return True
+        if node.name() not in (
+            "NativeDropoutBackward0",
+            "MulBackward0",
+            "CloneBackward0",
+            "ReluBackward0",
+            "ViewBackward0",
+        ):
+            return False
+        node = node.next_functions[0][0]
+    return False
