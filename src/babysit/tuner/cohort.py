@@ -27,7 +27,8 @@ from .state import State
 from .updates import Arena, Update
 
 if TYPE_CHECKING:
-    from .work import Fold, Work
+    from .fold import Fold
+    from .work import Work
 
 EVALUATE = 128
 """Examples of one forward pass in validation: as wide as still lies in the cache with many lanes."""

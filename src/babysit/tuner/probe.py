@@ -70,13 +70,19 @@ def choose(work: Work, found: Design, job: Job, asked: str, lanes: int, threads:
     """
     recipe = work.recipe_of(job)
     fold = work.fold(recipe, job.fold)
-    example = fold.x[:2]
+    example = fold.first(2)
     batch = min(recipe.batch, len(fold.y))
-    layers = None
-    if asked in ("auto", "batched"):
-        layers = recognise(copy.deepcopy(found.module), example)
     options: dict[str, Choice] = {}
     troubles: list[str] = []
+    layers = None
+    if not fold.whole and asked in ("batched", "vmap"):
+        raise TrainingError(
+            f"engine={asked} needs examples in memory that stay as they are, but {fold.why_not}; use auto"
+        )
+    if not fold.whole:
+        asked, troubles = "solo", [f"{fold.why_not}: the networks are trained one by one"]
+    if asked in ("auto", "batched"):
+        layers = recognise(copy.deepcopy(found.module), example)
     width = wide(found.module, batch, work.device.type)
     if layers is not None:
         made = lambda: Stacked(layers, found.module, Space(work.device))  # noqa: E731
@@ -236,7 +242,8 @@ def _measure_solo(work: Work, found: Design, job: Job, batch: int) -> float:
     with torch.random.fork_rng(devices=[]):
         for number in range(STEPS + 1):
             began = time.perf_counter()
-            loss_of(module(fold.x[:batch]), fold.y[:batch]).backward()
+            x, y = next(fold.batches(torch.arange(batch), batch, 1, seed=0, epoch=number))
+            loss_of(module(x), y).backward()
             with torch.no_grad():
                 update.step(number)
             if work.device.type == "cuda":

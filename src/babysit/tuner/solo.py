@@ -22,8 +22,6 @@ from .state import NAMES, State
 if TYPE_CHECKING:
     from .work import Work
 
-EVALUATE = 1024
-
 
 def train(work: Work, job: Job, over: Callable[[], bool] = lambda: False) -> Outcome:
     """Train one job from where it stands to its epoch, or until it is `over`."""
@@ -49,7 +47,7 @@ class Solo:
         self.model.requires_grad_(True)
         own = work.own
         self.dropouts = replace_dropout(self.model, None if own else self.recipe.dropout)
-        measure(self.model, self.dropouts, self.fold.x[:2])
+        measure(self.model, self.dropouts, self.fold.first(2))
         self.criterion = criterion(self.recipe, work.task)
         self.optimizer = optimizer(self.recipe, self.model)
         self.batch = min(self.recipe.batch, len(self.fold.y))
@@ -80,9 +78,8 @@ class Solo:
         self.model.train()
         total = self.steps * self.recipe.epochs
         seen: list[Tensor] = []
-        for number in range(self.steps):
-            index = order[number * self.batch : (number + 1) * self.batch]
-            x, y = self.fold.x[index], self.fold.y[index]
+        batches = self.fold.batches(order, self.batch, self.steps, seed=self.recipe.seed, epoch=self.epoch)
+        for x, y in batches:
             for lane, noise in zip(self.dropouts, noises, strict=True):
                 lane.numbers = noise.draw(lane.features, len(y)).to(x.device)
             shape = factor(self.recipe.schedule, min((self.step + 0.5) / total, 1.0), self.recipe.warmup)
@@ -104,7 +101,7 @@ class Solo:
     def _validate(self) -> None:
         self.model.eval()
         with torch.inference_mode():
-            outputs = torch.cat([self.model(x) for x in self.fold.val_x.split(EVALUATE)])
+            outputs = torch.cat([self.model(x) for x, _ in self.fold.val.in_order()])
             self.losses.append(float(self.criterion(outputs, self.fold.val_y)))
             self.scores.append(float(score(outputs, self.fold.val_y, self.task)))
         if self.recipe.schedule == "plateau":

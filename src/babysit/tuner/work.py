@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..data import Part, Split
 from ..errors import DataError, RecipeError
@@ -21,22 +21,13 @@ from ..trainer import folds as trainer_folds
 from ..trainer.criterion import name_of
 from ..trainer.prepared import Prepared, device_of, prepare
 from .design import Design, design
+from .fold import Fold
 from .job import Job, Outcome
 
 FIELDS = tuple(spec.name for spec in fields(Recipe))
 LEARNING = ("lr", "momentum", "weight_decay", "schedule", "warmup", "clip_norm", "label_smoothing", "dropout")
 """Fields that are a number of one lane: trials that differ in these alone train together."""
 NETWORK = ("model", "width", "depth", "activation", "pieces", "norm", "dropout")
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Examples of one fold, ready for the loop: x (N, …) float32, y (N,)."""
-
-    x: Tensor
-    y: Tensor
-    val_x: Tensor
-    val_y: Tensor
 
 
 class Work:
@@ -50,7 +41,7 @@ class Work:
 
     Raises:
         RecipeError: folds or a device that can't be.
-        DataError: too few examples for so many folds, no validation examples, or data larger than memory.
+        DataError: too few examples for so many folds, no validation examples, or folds of data larger than memory.
     """
 
     def __init__(
@@ -94,13 +85,10 @@ class Work:
 
     def fold(self, recipe: Recipe, number: int) -> Fold:
         """The examples of a fold, preprocessed as the recipe says (statistics from its training part alone)."""
-        key = (number, recipe.preprocess, recipe.components)
+        key = (number, recipe.preprocess, recipe.components, recipe.augment)
         if key not in self._folds:
             ready = self.prepared(recipe, number)
-            for part in (ready.train, ready.val):
-                if not isinstance(part.x, Tensor):
-                    raise DataError("a fleet must hold its examples in memory, but these are read batch by batch")
-            self._folds[key] = Fold(ready.train.x, ready.train.y, ready.val.x, ready.val.y)  # type: ignore[arg-type]
+            self._folds[key] = Fold(ready.train, ready.val, recipe.augment)
         return self._folds[key]
 
     def prepared(self, recipe: Recipe, number: int) -> Prepared:
@@ -143,13 +131,13 @@ class Work:
         if key not in self._built:
             if len(self._built) > 4096:
                 self._built.clear()
-            x = self.fold(recipe, 0).x
+            x = self.fold(recipe, 0).first(SAMPLE)
             hyper = Hyper(job.params, recipe, x.shape[1:], self.classes or None)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(initial(recipe.seed))
                 module = call(self._called, self.model or factory(recipe.model), hyper)
                 if self.model is None or recipe.init != "auto":
-                    init(module, recipe.init, None, x[:SAMPLE].cpu())
+                    init(module, recipe.init, None, x.cpu())
             unread = {name for name in job.params if name not in LEARNING and name not in _LOOP} | (
                 {"dropout"} & set(job.params)
             )
@@ -169,7 +157,7 @@ class Work:
         if not self.own:
             return
         told = ", ".join(f"{name}={value}" for name, value in job.params.items())
-        shape = tuple(self.fold(recipe, job.fold).x.shape[1:])
+        shape = tuple(self.fold(recipe, job.fold).first(1).shape[1:])
         try_out(f"{self._called} ({told})", module, shape, outputs(self.classes or None))
 
     def _part(self, number: int) -> Split:
