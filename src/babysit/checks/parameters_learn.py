@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..record import Evidence, Finding, Recipe, Run
-from ..record.remedies import ALL_PARAMETERS, MODULE_LIST, ORDER, UNDETACH, advice
+from ..record.remedies import ALL_PARAMETERS, INIT_XAVIER, LOWER_LR, MODULE_LIST, ORDER, STANDARDIZE, UNDETACH, advice
 from . import Outcome, Train, check, look, sick
 from ._words import failed, listed, passed
 
@@ -28,6 +28,8 @@ def parameters_learn(recipe: Recipe, train: Train) -> Outcome:
         'all 2 do'
         >>> parameters_learn(Recipe(), hand_written(coverage=ok | {("gradient.norm", "0.weight"): -1})).findings[0].id
         'graph-cut'
+        >>> parameters_learn(Recipe(), hand_written(coverage=ok | {("calls.flat", "0"): 9})).findings[0].message
+        '9 of the first steps got gradients that are all exactly 0, though the loss is not: the first updates drove outputs or units to where they are flat.'
 
     Source:
         Exact: the parameters' identities and values. TrainCheck and UMLAUT ask the same.
@@ -49,6 +51,8 @@ _WAY_OUT = {
     "weights-unchanged": "look at the learning rates of the optimizer's groups",
     "step-without-gradients": "call zero_grad, backward and step in this order",
     "optimizer-never-steps": "call optimizer.step() after each backward pass",
+    "learning-rate-too-high": "lower the learning rate; see also what loss-gets-scores and inputs-scaled say",
+    "saturated-units": "look at the scale of the inputs and of the weights, and at what the loss is given",
 }
 
 
@@ -62,6 +66,10 @@ def _wrong(run: Run, parameters: list[dict[str, Any]]) -> Iterator[Finding]:
     if empty >= 2 and held:
         yield sick("step-without-gradients", f"{empty:.0f} of the first steps found no gradient: it is cleared between backward and step, or there was no backward pass.",
                    evidence=(Evidence("calls.empty", "0", 0, empty, "0"),), remedies=(ORDER,))  # fmt: skip
+        return
+    flat = max((series.last for _, series in run.each("calls.flat")), default=0.0)
+    if flat >= 2 and held:
+        yield _flat(flat, max(run.last("gradient.norm", one["name"], 0.0) for one in held) > 0)
         return
     if run.fact("given", True):
         yield from _not_held(used, held)
@@ -78,6 +86,18 @@ def _wrong(run: Run, parameters: list[dict[str, Any]]) -> Iterator[Finding]:
         if still and len(still) >= 0.5 * len(held):
             yield sick("weights-unchanged", f"{listed(still)} did not move in the first steps, though there is a gradient.", where=still[0],
                        evidence=(Evidence("update.zero", still[0], 1, 1.0, "0"),), remedies=(ALL_PARAMETERS,))  # fmt: skip
+
+
+def _flat(steps: float, at_first: bool) -> Finding:
+    """Gradients came, and were all exactly 0: flat outputs or units, from the start or since the first updates."""
+    why = (
+        "the first updates drove outputs or units to where they are flat"
+        if at_first
+        else "outputs or units are flat from the start"
+    )
+    return sick("learning-rate-too-high" if at_first else "saturated-units",
+                f"{steps:.0f} of the first steps got gradients that are all exactly 0, though the loss is not: {why}.",
+                evidence=(Evidence("calls.flat", "0", 0, steps, "0"),), remedies=(LOWER_LR,) if at_first else (STANDARDIZE, INIT_XAVIER))  # fmt: skip
 
 
 def _not_held(used: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterator[Finding]:

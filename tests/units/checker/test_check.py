@@ -198,6 +198,23 @@ def test_symmetry_and_a_last_layer_of_zeros():
     assert asked("units-differ", head, CE, loader).passed
 
 
+def test_symmetry_before_an_output_of_one_unit():
+    loader = batches(*(part if part.ndim > 1 else part[:, None] for part in numbers()))
+    sound, clones, deep, line = mlp(8, 1), mlp(8, 1), mlp(8, 1, depth=2), nn.Linear(8, 1)
+    with torch.no_grad():
+        clones[0].weight.fill_(0.1)
+        clones[0].bias.zero_()
+        clones[2].weight.fill_(0.1)
+        deep[2].weight.fill_(0.1)
+        deep[2].bias.zero_()
+        deep[4].weight.fill_(0.1)
+    assert asked("units-differ", sound, nn.MSELoss(), loader).passed
+    assert ids(asked("units-differ", clones, nn.MSELoss(), loader)) == ["symmetric-units"]
+    assert asked("units-differ", deep, nn.MSELoss(), loader).findings[0].where == "2.weight"
+    assert "no hidden layer" in asked("units-differ", line, nn.MSELoss(), loader).reason
+    assert "four units" in asked("units-differ", mlp(8, 1, width=3), nn.MSELoss(), loader).reason
+
+
 class Parts(nn.Module):
     """Two layers with a fault between them, chosen by name."""
 

@@ -294,3 +294,33 @@ def test_parameters_of_no_module_are_copied_too():
     played = step.play(Asking(subject).fresh())
     assert float(played.loss.detach()) == step.value
     assert torch.equal(subject.body.loose[0], start)
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_gradients_cleared_before_the_step_are_none(to_none):
+    model, (x, y) = net(), classes()[0]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def program():
+        for _ in range(4):
+            by_module(model, x, y).backward()
+            optimizer.zero_grad(set_to_none=to_none)
+            optimizer.step()
+
+    subject = record(program)
+    assert (subject.empty, subject.flat) == ({0: 4}, {})
+
+
+def test_gradients_that_are_exactly_zero_are_told_from_none():
+    x, y = classes()[0]
+    flat = nn.Sequential(nn.Linear(5, 3), nn.Softmax(1))
+    with torch.no_grad():
+        flat[0].bias[0] = 1e4  # one class takes all the probability: softmax's derivative is 0 in float32
+    subject = record(loop(flat, by_module, [(x, y)] * 4))
+    assert (subject.empty, subject.flat) == ({}, {0: 4})
+    solved = nn.Linear(5, 1)
+    with torch.no_grad():
+        solved.bias.fill_(1e4)  # a hinge that is met: a loss of 0 has no gradient and needs none
+    subject = record(loop(solved, lambda model, x, y: (1 - model(x)).relu().mean(), [(x, y)] * 4))
+    assert (subject.empty, subject.flat) == ({}, {})
+    assert record(loop(net(), by_module, [(x, y)] * 4)).empty == {}

@@ -15,7 +15,8 @@ from .step import Body, Step
 
 def look(asking: Asking) -> Run:
     """The fact `parameters` ("name", "optimizer", "registered", "requires_grad", "called"); `gradient.norm` (-1: none),
-    `update.zero`, `calls.carried` (steps of an optimizer that kept older gradients).
+    `update.zero`, `calls.carried` (steps of an optimizer that kept older gradients), `calls.empty` (steps without any gradient),
+    `calls.flat` (steps whose gradients are all exactly 0 at a loss that isn't).
     """
     step, run, subject = asking.playable(), Run(), asking.subject
     held = {id(one): str(number) for number, optimizer in enumerate(subject.body.optimizers)
@@ -52,7 +53,8 @@ def look(asking: Asking) -> Run:
     run.append(0, {("lr", ""): max(subject.rates.values(), default=0.0), ("calls.step", ""): float(subject.steps)})
     for number in range(len(subject.body.optimizers)):
         run.append(0, {("calls.carried", str(number)): float(subject.carried.get(number, 0)),
-                       ("calls.empty", str(number)): float(subject.empty.get(number, 0))})  # fmt: skip
+                       ("calls.empty", str(number)): float(subject.empty.get(number, 0)),
+                       ("calls.flat", str(number)): float(subject.flat.get(number, 0))})  # fmt: skip
     return run
 
 

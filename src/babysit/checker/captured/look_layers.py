@@ -19,7 +19,8 @@ AFTER = 3
 
 def look(asking: Asking) -> Run:
     """`activation.std` (of the differences between examples) of each matrix layer in call order at step 0;
-    `gradient.rms` and `weight.clones` of each matrix at step 0 and, with an optimizer, after 3 steps.
+    `gradient.rms` and, of four units or more, `weight.clones` of each matrix at step 0 and, with an optimizer, after 3
+    steps; the fact `matrices`, the names of all.
     """
     step, run = asking.playable(), Run()
     body = asking.fresh()
@@ -43,6 +44,7 @@ def look(asking: Asking) -> Run:
     run.set_fact("modules", [{key: value for key, value in entry.items() if key != "std"} for entry in found])
     _gradients(run, 0, played.loss, body.parameters())
     _clones(run, 0, body.parameters())
+    run.set_fact("matrices", [name for name, one in body.parameters().items() if one.ndim >= 2])
     if len(body.optimizers) == 1 and not asking.subject.closures:
         _steps(asking, run)
     return run

@@ -55,6 +55,7 @@ class Recorder:
         self._before: dict[int, Tensor] = {}
         self._counted: dict[int, int] = {}
         self._clean: dict[int, bool] = {}
+        self._arrived: dict[int, str] = {}
         self._validated = False
         self._undo = ExitStack()
 
@@ -142,6 +143,8 @@ class Recorder:
                 original(loss, *args, **kwargs)
             finally:
                 self._inside = False
+            with self._deaf():
+                self._look_for_zeros(loss)
             self._on = self._wants_more()
             self.subject.backwards += 1
             self._maybe_enough()
@@ -211,7 +214,12 @@ class Recorder:
             self.subject.carried[number] = self.subject.carried.get(number, 0) + 1
         self._counted[number] = self._counted.get(number, 0) + 1
         if self._counted[number] <= 10 and not _has_gradients(optimizer):
-            self.subject.empty[number] = self.subject.empty.get(number, 0) + 1
+            came = {self._arrived.get(id(one)) for group in optimizer.param_groups for one in group["params"]} - {None}
+            if not came or "some" in came:
+                self.subject.empty[number] = self.subject.empty.get(number, 0) + 1
+            elif came == {"flat"}:
+                self.subject.flat[number] = self.subject.flat.get(number, 0) + 1
+        self._arrived.clear()
         rate = max((float(group.get("lr", 0.0)) for group in optimizer.param_groups), default=0.0)
         self.subject.rates[number] = max(rate, self.subject.rates.get(number, 0.0))
         if self._counted[number] <= 3:
@@ -261,6 +269,17 @@ class Recorder:
                 continue
             held = [one.grad for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
             self._clean[number] = not any(bool((_dense(grad) != 0).any()) for grad in held)
+
+    def _look_for_zeros(self, loss: Tensor) -> None:
+        """After a backward pass, of each parameter's gradient: "some", or where it is exactly 0 whether the loss is too."""
+        if min(self._counted.values(), default=0) >= 10:
+            return
+        ours = [one for model in self._models for one in model.parameters()]
+        ours += [one for optimizer in self._optimizers for group in optimizer.param_groups for one in group["params"]]
+        zero = "solved" if bool((loss.detach() == 0).all()) else "flat"
+        for one in [*ours, *self._loose]:
+            if one.grad is not None:
+                self._arrived[id(one)] = "some" if bool((_dense(one.grad) != 0).any()) else zero
 
     # steps, validation
 

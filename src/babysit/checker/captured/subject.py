@@ -63,6 +63,7 @@ class Subject:
         rates: highest lr seen of each optimizer; gradients, moved: of each parameter at the first steps, by id in `body`.
         carried: steps of an optimizer whose gradients weren't cleared since the step before.
         empty: among the first ten, steps of an optimizer without any gradient.
+        flat: among them too, steps for which a backward pass gave gradients that are all exactly 0, at a loss that isn't.
         foreign: parameters of optimizers that no called model holds.
         given: has the optimizer been chosen by the user?
         problem: why it can't be played again; "" where it can.
@@ -79,6 +80,7 @@ class Subject:
     moved: dict[int, bool] = field(default_factory=dict)
     carried: dict[int, int] = field(default_factory=dict)
     empty: dict[int, int] = field(default_factory=dict)
+    flat: dict[int, int] = field(default_factory=dict)
     foreign: int = 0
     steps: int = 0
     backwards: int = 0
