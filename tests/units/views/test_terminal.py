@@ -17,6 +17,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_verdict_names_the_root_and_folds_what_it_explains():
     assert "update.ratio of net.0.weight 0.4 at step 2, expected below 0.1" in text
     assert "→ Divide the learning rate by 10" in text
     assert "lr=0.01" in text
+
+
+def test_a_note_is_short_and_keeps_its_way_out():
+    run, findings = sick()
+    note = replace(findings[1], severity="info")
+    text = shown(verdict_text(SimpleNamespace(status="findings", findings=[note], reason=""), run))
+    assert note.message in text
+    assert "a note" in text
+    assert "→ Divide the learning rate by 10" in text
+    assert "lr=0.01" not in text
+    assert "update.ratio" not in text
+    told = shown(verdict_text(SimpleNamespace(status="findings", findings=[note, findings[0]], reason=""), run))
+    assert "explains dead-relu" in told
 
 
 def test_a_healthy_verdict_is_one_line_that_says_why():

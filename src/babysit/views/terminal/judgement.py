@@ -55,6 +55,20 @@ def finding_text(finding: Finding, run: Run | None = None, *, explains: Sequence
         yield Padding(folded, (0, 0, 0, 2))
 
 
+def note_text(finding: Finding) -> Iterator[Any]:
+    """What is worth a note and no more: its title, message, and what could be done; `babysit explain` tells the rest."""
+    mark, style = MARKS["info"]
+    where = f" of {clean(finding.where, 120)}" if finding.where else ""
+    yield Text.assemble(
+        (f"{mark} {clean(finding.id, 80)}", style),
+        (f"{where}   a note, {share(round(finding.confidence, 2))} sure", "dim"),
+    )
+    yield Padding(Text(clean(finding.message, 2000, lines=True)), (0, 0, 0, 2))
+    could = ", or ".join(clean(one.title, 300) for one in tuple(finding.remedies)[:2])
+    if could:
+        yield Padding(Text.assemble(("→ ", "green"), could), (0, 0, 0, 2))
+
+
 def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
     """A verdict (`status`, `findings`, `reason`) as rich renderables."""
     findings = list(getattr(verdict, "findings", ()))
@@ -71,7 +85,8 @@ def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
             yield Text(reason)
     for root, consequences in folded(findings):
         yield Text("")
-        yield from finding_text(root, run, explains=consequences)
+        short = root.severity == "info" and not consequences
+        yield from note_text(root) if short else finding_text(root, run, explains=consequences)
 
 
 def _evidence(evidence: Evidence, run: Run | None) -> Text:
