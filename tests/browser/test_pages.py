@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from babysit.record import Store
+from babysit.record import Run, Store
 from babysit.views.dashboard import serve
 from babysit.views.page import report
 from tests.browser.axe import violations
@@ -247,6 +247,19 @@ def test_the_scale_the_theme_and_the_layer_are_chosen_by_keyboard(served, watche
         one.page.keyboard.press("Tab")
         reached.add(one.page.evaluate("document.activeElement.tagName"))
     assert {"A", "BUTTON"} <= reached
+    assert one.troubles == []
+
+
+def test_what_never_changes_is_read_off_both_scales(tmp_path, watched):
+    one = watched()
+    one.page.goto(f"file://{report(Run.of({'loss.train': [0.7] * 60}), tmp_path / 'still.html')}")
+    one.page.wait_for_selector("[data-name=loss] .main-svg")
+    for _ in ("linear", "log"):
+        line = one.page.locator("[data-name=loss] .js-line").last.bounding_box()
+        tick = one.page.locator("[data-name=loss] .ytick text", has_text="0.7").bounding_box()
+        assert abs(line["y"] + line["height"] / 2 - tick["y"] - tick["height"] / 2) < 4
+        one.page.locator("[data-name=loss] button", has_text="log").click()
+        one.page.wait_for_timeout(400)
     assert one.troubles == []
 
 

@@ -252,6 +252,8 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         x |= {"showgrid": False, "showticklabels": False, "zeroline": False, "range": _room(marks)}
     spokes = next((mark for mark in marks if isinstance(mark, Spokes)), None)
     _decade_ticks(y, panel)
+    if "range" not in y and all(isinstance(mark, Line | Area) for mark in marks):
+        y |= _constant(panel)
     annotations = _limit_words(panel)
     if spokes is not None:
         last = len(spokes.axes) - 1
@@ -321,6 +323,25 @@ def _decade_ticks(axis: dict[str, Any], panel: Panel) -> None:
         if low > -4.5 and high < 5:  # 0.001 and 1000 as people write them
             axis["exponentformat"] = "none"
         axis["dtick"] = "D2" if high - low < 1.7 else max(1, math.ceil((high - low) / 6))
+
+
+def _constant(panel: Panel) -> dict[str, Any]:
+    """The axis of what never changes, so that its value can be read there; nothing for what does change.
+
+    Left alone plotly.js shows from one below it to one above: 0.001 then lies at the 0.
+    """
+    drawn = [one.value for one in panel.limits if one.axis == "y"]
+    drawn += [end for one in panel.bands if one.axis == "y" for end in (one.low, one.high)]
+    values = [*(_scaled(one, panel.y.log) for one in drawn), *_extent(panel)]
+    low, high = min(values), max(values)
+    if not math.isfinite(high - low) or high - low > 1e-6 * max(abs(low), abs(high)):
+        return {}
+    if panel.y.log:
+        return {"range": [low - 1, high + 1], "tickvals": [10**high], "ticktext": [number(10**high)]}
+    if not high:
+        return {"range": [-1, 1], "tickvals": [0], "ticktext": ["0"]}
+    told, top = (share, 1.05) if panel.y.share and 0 < high <= 1 else (number, 2 * high)
+    return {"range": sorted([0, top]), "tickvals": [0, high], "ticktext": ["0", told(high)]}
 
 
 def _limit(limit: Any) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What plotly.js is told, where it would not do by itself what a reader needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from babysit.record import Run
+from babysit.views.figure import figure
+from babysit.views.panel import STEPS, Axis, Limit, Line, Panel, makers
+
+RATE = next(maker for maker in makers("run") if maker.name == "learning-rate")
+
+
+def axis(panel: Panel) -> dict:
+    return figure(panel)["layout"]["yaxis"]
+
+
+@pytest.mark.parametrize("rate", [8.0, 0.05, 1e-3, 3e-5])
+def test_a_rate_that_never_changes_is_read_off_its_axis(rate):
+    made = axis(RATE(Run.of({"lr": [rate] * 40})))
+    low, high = made["range"]
+    assert low == 0
+    assert high == 2 * rate
+    assert dict(zip(made["ticktext"], made["tickvals"], strict=True))[f"{rate:.5g}".replace("e-0", "e-")] == rate
+
+
+def test_what_changes_or_has_a_limit_elsewhere_is_left_to_the_figure():
+    steps = range(3)
+    for panel in (Panel("p", [Line("a", steps, [1.0, 1.0, 2.0])]), Panel("p", [Line("a", steps, [1.0] * 3)], limits=[Limit(4.0)])):  # fmt: skip
+        assert "range" not in axis(panel)
+        assert "tickvals" not in axis(panel)
+
+
+@pytest.mark.parametrize(("y", "value", "expected"), [
+    (Axis(share=True), 1.0, [0, 1.05]), (Axis(log=True), 1e-3, [-4, -2]), (Axis(), 0.0, [-1, 1]), (Axis(), -2.0, [-4, 0]),
+])  # fmt: skip
+def test_a_constant_lies_inside_of_its_axis(y, value, expected):
+    made = axis(Panel("p", [Line("a", range(5), [value] * 5)], x=STEPS, y=y))
+    assert made["range"] == pytest.approx(expected)
+    assert value in [pytest.approx(one) for one in made["tickvals"]]
