@@ -13,6 +13,7 @@ import numpy as np
 
 from .finding import Finding
 from .shown import Shown
+from .writer import Standing, Written, standing
 
 Key = tuple[str, str]
 """(what, where): "update.ratio" of "layers.3.weight"; where is "" for a reading of the whole run."""
@@ -147,6 +148,7 @@ class Run(Shown):
         self.step = 0
         self.seconds = 0.0  # of the newest reading, on the writer's clock; `begun` of the first
         self.begun: float | None = None
+        self.written: Written | None = None  # of a stored run
         self.version = 0  # grows with every change, so that a reader knows when to look again
         self._keep = keep
         self._columns: dict[Key, _Column] = {}
@@ -284,6 +286,11 @@ class Run(Shown):
     def events_of(self, kind: str) -> list[Event]:
         """All events of one kind, in order."""
         return [event for event in self.events if event.kind == kind]
+
+    @property
+    def standing(self) -> Standing | None:
+        """Where a stored run stands now: "ended", "running", "stopped", "died", "silent"; None of one in memory."""
+        return None if self.written is None else standing(bool(self.events_of("end")), self.written)
 
     def fact(self, name: str, default: Any = None) -> Any:
         """A fact, or `default`."""

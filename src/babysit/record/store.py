@@ -26,6 +26,7 @@ import numpy as np
 from ..errors import OutputError, RecordError
 from .finding import Finding
 from .run import Event, Key, Run
+from .writer import Written, myself
 
 FILE = "run.sqlite"
 SECONDS = 0.5
@@ -81,6 +82,7 @@ class Store:
             self._db = _connect(self.folder / FILE)
             self._db.executescript(_TABLES)
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('writer', ?)", (json.dumps(myself()),))
             self._read_layouts()
             if resume is not None:
                 for table in ("rows", "events", "vectors"):
@@ -156,6 +158,8 @@ class Store:
         with self._lock:
             self._closed = True
             with contextlib.suppress(sqlite3.Error):
+                self._db.execute("DELETE FROM meta WHERE name = 'writer'")
+                self._db.commit()
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
@@ -211,6 +215,7 @@ class Reader:
         if row is None or int(row[0]) > SCHEMA:
             raise ValueError(f"it has schema {row and row[0]}, this babysit reads {SCHEMA} and older")
         run, seen = self.run, self._seen
+        run.written = Written(writer_in(db), stamp(self.path)[0])
         for name, value, version in db.execute(
             "SELECT * FROM facts WHERE version > ? ORDER BY version", (seen["facts"],)
         ):
@@ -255,6 +260,24 @@ class Reader:
         self.run.step = max(self.run.step, int(steps.max()))
         self.run.seconds = float(rows[-1][2])
         self.run.begun = float(rows[0][2]) if self.run.begun is None else self.run.begun
+
+
+def writer_in(db: sqlite3.Connection) -> dict[str, Any] | None:
+    """Who signed a record that isn't laid down."""
+    row = db.execute("SELECT value FROM meta WHERE name = 'writer'").fetchone()
+    return json.loads(row[0]) if row is not None else None
+
+
+def stamp(path: Path) -> tuple[float, int]:
+    """When a file, its write-ahead log included, last changed (seconds, Unix), and how large it is."""
+    latest, size = 0.0, 0
+    for one in (path, Path(f"{path}-wal")):
+        with contextlib.suppress(OSError):
+            status = one.stat()
+            if one is not path and not status.st_size:
+                continue  # an empty one comes and goes with whoever reads
+            latest, size = max(latest, status.st_mtime), size + status.st_size
+    return latest, size
 
 
 def read(folder: str | Path) -> Run:

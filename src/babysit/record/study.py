@@ -93,6 +93,8 @@ class Study(Shown):
         notes: what was chosen and why: the engine, the lanes, what fell back.
         seconds: all in all, resumed parts included.
         believed: numbers of the trials that were trained again with several seeds, best first.
+        writer: the process that searches (`record.writer`), None once it has laid the study down.
+        heard: when a stored study's file last changed (seconds, Unix), 0 of one in memory; not stored.
     """
 
     space: dict[str, Any]
@@ -107,6 +109,13 @@ class Study(Shown):
     seconds: float = 0.0
     believed: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    writer: dict[str, Any] | None = field(default=None, repr=False)
+    heard: float = field(default=0.0, repr=False)
+
+    @property
+    def ended(self) -> bool:
+        """Is every trial at its end, and nobody at work?"""
+        return self.writer is None and not any(trial.state == "running" for trial in self.trials)
 
     @property
     def best(self) -> Trial:
@@ -151,6 +160,7 @@ class Study(Shown):
             "believed": list(self.believed),
             "trials": [trial.to_dict() for trial in self.trials],
             "findings": [one.to_dict() for one in self.findings],
+            "writer": self.writer,
         }
 
     @classmethod

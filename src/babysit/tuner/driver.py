@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import RecipeError
 from ..record import Recipe
 from ..record.study import Trial, Widening
+from ..record.writer import myself
 from . import methods
 from .belief import Belief, closable
 from .job import Executor, Job, Outcome
@@ -64,6 +65,7 @@ class Search:
         )  # fmt: skip
         self._units: dict[int, np.ndarray] = {}  # where trials stand in the space as it is now
         self._recall()
+        self.study.writer = None if out is None else myself()
 
     # the whole
 
@@ -92,6 +94,7 @@ class Search:
 
         self.study.findings = findings(self.study, self.space)
         self._remember()
+        self.study.writer = None
         if self.out is not None:
             self.study.save(self.out / "study.json")
         self.ledger.close()

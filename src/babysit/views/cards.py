@@ -17,7 +17,7 @@ from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
 from .verdict import explained, folded, kept_proof, span
-from .words import clean, count, duration, number, plural, share
+from .words import clean, count, duration, number, plural, share, whereabouts
 
 SECTIONS = ((0, "Learning"), (40, "Inside the network"), (60, "Examples"), (70, "Machinery"), (80, "Setting"))
 _STUDY_SECTIONS = ((0, "The search"), (60, "Trials"))
@@ -93,14 +93,15 @@ def heading(run: Run) -> dict[str, Any]:
         facts.append(duration(lasted))
     if ends:
         facts.append(f"ended: {clean(ends[-1].detail.get('reason', 'yes'), 80)}")
+    elif run.written is not None and run.standing is not None:
+        facts.append(whereabouts(run.standing, run.written.heard))
     return {"name": run_name(run), "facts": facts, "ended": bool(ends), "step": run.step, "spoken": spoken(run)}  # fmt: skip
 
 
 def told(verdict: Any, run: Run) -> str:
     """Changes when the verdict has: what a page compares to know whether to ask for it again."""
     findings = list(getattr(verdict, "findings", None) or run.findings)
-    ended = "ended" if run.events_of("end") else ""
-    words = [str(getattr(verdict, "status", "")), ended, *((one.id, one.where, one.stage) for one in findings)]
+    words = [str(getattr(verdict, "status", "")), run.standing, *((one.id, one.where, one.stage) for one in findings)]
     return f"{zlib.crc32(repr(words).encode('utf-8', 'replace')):08x}"
 
 

@@ -37,6 +37,8 @@ def read_study(folder: Path) -> Study:
         RecordError: it can't be read.
     """
     try:
-        return Study.from_dict(json.loads((folder / STUDY).read_text(encoding="utf-8")))
+        study = Study.from_dict(json.loads((folder / STUDY).read_text(encoding="utf-8")))
+        study.heard = (folder / STUDY).stat().st_mtime
+        return study
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"the study {folder / STUDY} can't be read: {error}") from error

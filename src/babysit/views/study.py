@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..record.study import Study, Trial
-from .words import clean, duration, number, plural, share
+from ..record.writer import Written, standing
+from .words import clean, duration, number, plural, share, whereabouts
 
 
 def is_study(record: Any) -> bool:
@@ -119,6 +120,10 @@ def study_heading(study: Any) -> dict[str, Any]:
     facts = [plural(len(study.trials), "trial"), clean(study.method, 40)]
     if study.seconds:
         facts.append(duration(study.seconds))
+    if study.heard:
+        facts += [
+            one for one in [whereabouts(standing(study.ended, Written(study.writer, study.heard)), study.heard)] if one
+        ]
     known = scored(study)
     words = []
     if known:
@@ -140,7 +145,7 @@ def study_heading(study: Any) -> dict[str, Any]:
     return {
         "name": "Search",
         "facts": facts,
-        "ended": True,
+        "ended": study.ended,
         "step": len(study.trials),
         "spoken": ", ".join(facts),
         "verdict": told,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import unicodedata
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -88,6 +89,22 @@ def duration(seconds: float) -> str:
 def plural(many: int, word: str) -> str:
     """`1 finding`, `2 findings`."""
     return f"{count(many)} {word}{'' if many == 1 else 's'}"
+
+
+def whereabouts(standing: str, heard: float) -> str:
+    """Where a stored record stands, in words, "" where nothing is to be said; `heard` is when it last changed (Unix).
+
+    Examples:
+        >>> whereabouts("running", 0.0), whereabouts("ended", 0.0), whereabouts("stopped", 0.0)
+        ('running', '', 'stopped before its end')
+        >>> whereabouts("died", 0.0).startswith("died: its process is gone, last heard of 19")
+        True
+    """
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(heard))
+    return {
+        "running": "running", "stopped": "stopped before its end", "died": f"died: its process is gone, last heard of {since}",
+        "silent": f"not heard of since {since}, from another machine",
+    }.get(standing, "")  # fmt: skip
 
 
 def tail(text: object, limit: int) -> str:

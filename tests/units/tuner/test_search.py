@@ -14,6 +14,7 @@ import babysit
 from babysit.errors import DataError, OutputError, RecipeError
 from babysit.record import Recipe, Run
 from babysit.record.study import Study
+from babysit.record.writer import lives
 from babysit.tuner import choice, integers, log, search, uniform
 from babysit.tuner.job import Serial, broken
 from babysit.tuner.searching import seconds_of
@@ -134,6 +135,20 @@ def test_an_interrupted_search_goes_on(tmp_path, moment):
         assert found[number][0] == params
         assert found[number][1] == pytest.approx(curve, abs=1e-6)
         assert found[number][2] == state
+
+
+def test_a_studys_file_says_who_writes_it(tmp_path):
+    kept = lambda: Study.from_dict(json.loads((tmp_path / "study.json").read_text()))  # noqa: E731
+    told = []
+
+    def look(*_):
+        if (tmp_path / "study.json").exists():
+            told.append((kept().ended, kept().writer and lives(kept().writer)))
+
+    small(out=tmp_path, on_trial=look)
+    assert set(told) == {(False, True)}
+    assert kept().ended
+    assert kept().writer is None
 
 
 def test_a_time_ends_a_search_of_any_size():

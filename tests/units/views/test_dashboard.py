@@ -18,6 +18,7 @@ import pytest
 
 from babysit.errors import OutputError, RecipeError, RecordError
 from babysit.record import Store
+from babysit.record.writer import myself
 from babysit.views.dashboard import Beside, serve, serve_in_background
 from babysit.views.dashboard.guard import POLICY, loopback
 from babysit.views.dashboard.library import Library
@@ -444,16 +445,65 @@ def test_a_study_is_followed_while_its_file_is_written(tmp_path):
     study = full_study()
     (tmp_path / "search").mkdir()
     write = lambda: (tmp_path / "search" / "study.json").write_text(json.dumps(study.to_dict()))  # noqa: E731
-    study.trials[-1].state = "running"
+    study.trials[-1].state, study.writer = "running", myself()
     write()
     library = Library(tmp_path)
     assert library.is_study("search")
     entry, stamp = library.entries()[0], library.stamp("search")
-    assert (entry.kind, entry.live) == ("study", True)
-    study.trials[-1].state, study.trials[-1].why = "complete", "it came to its end"
+    assert (entry.kind, entry.standing) == ("study", "running")
+    study.trials[-1].state, study.trials[-1].why, study.writer = "complete", "it came to its end", None
     write()
     assert library.stamp("search") != stamp
-    assert not library.entries()[0].live
+    assert library.entries()[0].standing == "ended"
+
+
+WRITES = """
+import sys, time
+from babysit.record import Store
+store = Store(sys.argv[1])
+store.append(1, {("loss.train", ""): 2.3}, 1.0)
+store.flush()
+print("written", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def writing(tmp_path):
+    """A process that writes the run "live", and goes on."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITES, str(tmp_path / "live")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "written\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_run_whose_process_is_killed_is_told_to_have_died(tmp_path, writing):
+    with serve(tmp_path, port=0) as served, httpx.Client(base_url=served.url, timeout=20) as client:
+        said = lambda: client.get("/api/runs").json()["runs"][0]["words"]  # noqa: E731
+        assert said() == "running"
+        of_list, of_run = events(client), events(client, name="live")
+        next(of_list)
+        assert "running" in next(of_run)["heading"]["facts"]
+        writing.kill()  # writes nothing more: the file stays as it was
+        next(of_list)
+        assert said() == "died"
+        assert any(
+            one.startswith("died: its process is gone, last heard of 20") for one in next(of_run)["heading"]["facts"]
+        )
+        of_list.close()
+        of_run.close()
+
+
+def test_a_run_that_was_laid_down_is_told_to_be_stopped(tmp_path):
+    store = Store(tmp_path / "live")
+    store.append(1, {("loss.train", ""): 2.3}, 1.0)
+    store.close()
+    library = Library(tmp_path)
+    assert library.entries()[0].standing == library.run("live").run.standing == "stopped"
 
 
 def test_a_page_beside_is_there_at_once_and_ends_when_told(folder):

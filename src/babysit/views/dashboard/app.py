@@ -25,7 +25,7 @@ from ..cards import cards, heading, made_card, section, told, verdict_card
 from ..page import STATIC, palette_css
 from ..panel import Maker, makers
 from ..study import study_heading
-from ..words import clean, count, duration, number, share
+from ..words import clean, count, duration, number, share, whereabouts
 from .library import Entry, Library, Opened
 
 LOOK = 0.25
@@ -169,8 +169,8 @@ class Dashboard:
             stamp = self.library.stamp(name)
             return stamp, {"stamp": stamp}
         opened = self.library.run(name)
-        version = opened.version
-        return version, (None if version == told else self._head(opened))
+        now = (opened.version, opened.run.standing)  # a process that dies changes no record
+        return now, (None if now == told else self._head(opened))
 
     def _head(self, opened: Opened, *, verdict: bool = False) -> dict[str, Any]:
         """The run's name and state, and how new each panel is; the verdict with its figures where it is asked for."""
@@ -205,20 +205,11 @@ class Dashboard:
 def _row(entry: Entry) -> dict[str, Any]:
     """One line of the list, in words."""
     tell = lambda value, how: "" if value is None or not math.isfinite(value) else how(value)  # noqa: E731
-    state = (
-        "damaged"
-        if entry.kind == "damaged"
-        else entry.worst or ("running" if entry.live else "done" if entry.ended else "stopped")
-    )
-    words = {
-        "error": "error",
-        "warning": "warning",
-        "running": "running",
-        "done": "ended",
-        "stopped": "not ended",
-        "damaged": "damaged",
-    }[state]
-    return {"name": clean(entry.name, 200), "key": entry.name, "kind": entry.kind, "state": state, "words": words, "live": entry.live,
+    how = entry.standing
+    words = ["study"] * (entry.kind == "study") + [entry.worst] * bool(entry.worst and entry.kind == "run")
+    words += [how] * (how != "ended" or not words)
+    return {"name": clean(entry.name, 200), "key": entry.name, "kind": entry.kind, "state": entry.worst or how, "words": ", ".join(words),
+            "told": "" if how == "damaged" else whereabouts(how, entry.changed),
             "problem": entry.problem, "steps": count(entry.steps) if entry.kind != "damaged" else "", "seconds": duration(entry.seconds) if entry.seconds else "",
             "loss": tell(entry.loss, number), "val": tell(entry.val, number), "score": tell(entry.score, share),
             "findings": entry.findings[:3], "curve": [float(f"{one:.4g}") for one in entry.curve], "changed": entry.changed}  # fmt: skip

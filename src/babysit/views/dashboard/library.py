@@ -7,7 +7,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ import numpy as np
 
 from ...errors import RecordError
 from ...record import Run
-from ...record.store import FILE, Reader, _open_to_read
+from ...record.store import FILE, Reader, _open_to_read, stamp, writer_in
 from ...record.study import Study
+from ...record.writer import Written, standing
 from ..panel import Maker
 from ..source import STUDY, read_study
 from ..words import clean
@@ -29,8 +29,6 @@ OPEN = 6
 DEEP = 3
 """Folders below the served one that are looked into."""
 MOST = 10_000
-LIVE = 30.0
-"""A run is live when its file changed within so many seconds and it has not ended."""
 
 
 @dataclass
@@ -44,6 +42,7 @@ class Entry:
     steps: int = 0
     seconds: float = 0.0
     ended: bool = False
+    writer: dict[str, Any] | None = None
     loss: float | None = None
     val: float | None = None
     score: float | None = None
@@ -52,8 +51,9 @@ class Entry:
     curve: list[float] = field(default_factory=list)
 
     @property
-    def live(self) -> bool:
-        return self.kind != "damaged" and not self.ended and time.time() - self.changed < LIVE
+    def standing(self) -> str:
+        """As it is now: a process that dies changes no file."""
+        return "damaged" if self.kind == "damaged" else standing(self.ended, Written(self.writer, self.changed))
 
 
 class Library:
@@ -78,10 +78,10 @@ class Library:
             found = []
             for path, kind in self._places():
                 name = self._name(path)
-                stamp = _stamp(path / (FILE if kind == "run" else STUDY))
+                now = stamp(path / (FILE if kind == "run" else STUDY))
                 kept = self._entries.get(name)
-                if kept is None or kept[0] != stamp:
-                    kept = self._entries[name] = (stamp, _look(path, name, kind, stamp[0]))
+                if kept is None or kept[0] != now:
+                    kept = self._entries[name] = (now, _look(path, name, kind, now[0]))
                 found.append(kept[1])
             return sorted(found, key=lambda entry: (-entry.changed, entry.name))
 
@@ -124,7 +124,7 @@ class Library:
         Raises:
             RecordError: it is damaged.
         """
-        runs = [(_stamp(path / FILE), self._name(path)) for path, kind in self._places() if kind == "run"]
+        runs = [(stamp(path / FILE), self._name(path)) for path, kind in self._places() if kind == "run"]
         if runs and not self._open:
             self.run(max(runs)[1])
 
@@ -144,9 +144,15 @@ class Library:
         return kept[1].kind == "study" if kept is not None else (self.path(name) / STUDY).is_file()
 
     def stamp(self, name: str | None = None) -> float:
-        """Changes when a run comes, goes, or is written; of one study, when it is."""
+        """Changes when a run comes, goes, is written, or dies; of one study, when it does."""
         places = [(self.path(name), "study")] if name is not None else self._places()
-        return sum(hash((self._name(path), _stamp(path / (FILE if kind == "run" else STUDY)))) % 1_000_003 for path, kind in places)  # fmt: skip
+        return sum(self._sign(path, kind) for path, kind in places)
+
+    def _sign(self, path: Path, kind: str) -> int:
+        name = self._name(path)
+        known = self._entries.get(name)
+        how = known[1].standing if known is not None and not known[1].ended else ""
+        return hash((name, stamp(path / (FILE if kind == "run" else STUDY)), how)) % 1_000_003
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
@@ -199,12 +205,12 @@ class Opened:
     def refresh(self) -> int:
         """Read what is new; the version."""
         with self.lock:
-            stamp = _stamp(self.reader.path)
-            if stamp != self._stamp:
+            now = stamp(self.reader.path)
+            if now != self._stamp:
                 self._anew()
                 before = [finding.id for finding in self.run.findings]
                 self.reader.refresh()
-                self._stamp = stamp
+                self._stamp = now
                 if before != [finding.id for finding in self.run.findings]:
                     self.run.version += 1
             return self.version
@@ -225,9 +231,9 @@ class Opened:
         self._file = file
 
     def verdict(self) -> Any:
-        """What is stored with the run; the doctor's word where nothing is and the run has ended."""
+        """What is stored with the run; the doctor's word where nothing is and the run goes on no more."""
         with self.lock:
-            if self.judge is None or self.run.findings or not self.run.events_of("end"):
+            if self.judge is None or self.run.findings or self.run.standing in ("running", "silent"):
                 return None
             if self._judged is None or self._judged[0] != self.run.version:
                 try:
@@ -235,18 +241,6 @@ class Opened:
                 except Exception:  # a doctor that fails leaves the page standing
                     self._judged = (self.run.version, None)
             return self._judged[1]
-
-
-def _stamp(path: Path) -> tuple[float, int]:
-    """When a file, its write-ahead log included, last changed and how large it is."""
-    latest, size = 0.0, 0
-    for one in (path, Path(f"{path}-wal")):
-        with contextlib.suppress(OSError):
-            status = one.stat()
-            if one is not path and not status.st_size:
-                continue  # an empty one comes and goes with whoever reads
-            latest, size = max(latest, status.st_mtime), size + status.st_size
-    return latest, size
 
 
 def _look(path: Path, name: str, kind: str, changed: float) -> Entry:
@@ -265,7 +259,7 @@ def _look(path: Path, name: str, kind: str, changed: float) -> Entry:
 def _look_at_study(path: Path, entry: Entry) -> None:
     study = read_study(path)
     entry.steps, entry.seconds = len(study.trials), study.seconds
-    entry.ended = not any(trial.state == "running" for trial in study.trials)
+    entry.ended, entry.writer = study.ended, study.writer
     scores = [trial.score for trial in study.trials if trial.score == trial.score]
     entry.score = max(scores, default=None)
     entry.findings = [clean(one.id, 60) for one in study.findings]
@@ -294,6 +288,7 @@ def _look_at_run(db: sqlite3.Connection, entry: Entry) -> None:
                 f"SELECT layout, data FROM rows WHERE layout IN ({marks}) ORDER BY id DESC LIMIT 1", found
             ).fetchone()
             setattr(entry, into, _value(layouts, row, (what, "")) if row else None)
+    entry.writer = writer_in(db)
     entry.ended = db.execute("SELECT 1 FROM events WHERE kind = 'end' LIMIT 1").fetchone() is not None
     findings = [json.loads(value) for (value,) in db.execute("SELECT value FROM findings ORDER BY id")]
     entry.findings = [clean(one.get("id", "?"), 60) for one in findings if not one.get("explained_by")]

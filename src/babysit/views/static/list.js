@@ -2,7 +2,7 @@
 import { node } from "./draw.js";
 import { facts, get, head, listen, main, trouble } from "./talk.js";
 
-const MARK = { error: "✖", warning: "▲", running: "●", done: "·", stopped: "·", damaged: "?" };
+const MARK = { error: "✖", warning: "▲", running: "●", ended: "·", stopped: "·", silent: "?", died: "✖", damaged: "?" };
 
 function curve(values) {
   const box = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -30,7 +30,7 @@ function row(run, chosen, choose) {
   return node("tr", {},
     node("td", {}, run.kind === "run" ? box : ""),
     node("th", { scope: "row" }, node("a", { href: link }, run.name)),
-    node("td", { class: `state ${run.state}` }, node("span", { class: "mark", "aria-hidden": "true" }, MARK[run.state]), " ", run.kind !== "study" ? run.words : run.live ? "study, running" : "study"),
+    node("td", { class: `state ${run.state}`, title: run.told || null }, node("span", { class: "mark", "aria-hidden": "true" }, MARK[run.state]), " ", run.words),
     node("td", { class: "wideonly" }, curve(run.curve)),
     node("td", { class: "number" }, run.loss), node("td", { class: "number" }, run.val), node("td", { class: "number" }, run.score),
     node("td", { class: "number wideonly" }, run.kind === "study" ? `${run.steps} trials` : run.steps), node("td", { class: "number wideonly" }, run.seconds),
