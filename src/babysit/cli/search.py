@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,10 @@ from . import _page
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds before a best one is believed."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="A folder; the same call again goes on where it was.")
+@click.option(
+    "--out", type=click.Path(path_type=Path),
+    help="Folder of the search, by default runs/search-<name>-<n>; the same call with it goes on where it was.",
+)  # fmt: skip
 @click.option("--storage", metavar="URL", help="An Optuna storage, such as sqlite:///study.db.")
 @click.option("--name", default="search", show_default=True, help="The study's name in the storage.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -48,24 +54,25 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
     from ..errors import TrainingError
 
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    if options["page"] and not options["out"]:
-        options["out"] = _free_folder()
     arguments = _arguments(source, words, options)
     from ._search_table import Live
 
-    try:
-        with _page.page(options["page"], options["out"], kind="study"), Live(err) as live:
-            from ..tuner import search
+    with _folder(source, options["out"]) as folder:
+        try:
+            with _page.page(options["page"], folder, kind="study"), Live(err) as live:
+                from ..tuner import search
 
-            study = search(on_trial=live.trial, on_progress=live.progress, **arguments)
-    except KeyboardInterrupt:
-        if options["out"]:
-            err.print("stopped; all that ended is kept, and the same call goes on")
-        raise
+                study = search(on_trial=live.trial, on_progress=live.progress, **arguments, out=folder)
+        except KeyboardInterrupt:
+            if not _holds(folder):
+                raise
+            click.echo(f"stopped and saved; go on with: {_again(folder)}", err=True)
+            raise click.exceptions.Exit(130) from None
     for note in study.notes:
         err.print(f"[dim]{note}[/]", markup=True)
     for one in [*study.widenings, *(found.message for found in study.findings)]:
         err.print(f"• {one}", markup=False)
+    err.print(f"kept in {folder}; babysit report {folder} draws it", markup=False)
     if options["report_file"]:
         err.print(f"report: {study.report(options['report_file'])}", markup=False)
     if options["as_json"]:
@@ -78,12 +85,47 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
         raise TrainingError(str(error)) from None
 
 
-def _free_folder() -> Path:
-    """runs/search-N, N the first number that is free: where the study lies that a page shows."""
-    number = 1
-    while (Path("runs") / f"search-{number}").exists():
-        number += 1
-    return Path("runs") / f"search-{number}"
+@contextlib.contextmanager
+def _folder(source: str, out: Path | None) -> Iterator[Path]:
+    """The folder that was asked for, or runs/search-NAME-N, which is taken away again when no trial was ever kept in it."""
+    if out is not None:
+        yield out
+        return
+    from ..errors import OutputError
+    from ..record.folders import name_for, numbered, take_away
+
+    try:
+        folder, above = numbered(Path("runs"), f"search-{name_for(source)}")
+    except OSError as error:
+        raise OutputError(f"the folder runs must be writable, but: {error.strerror or error}") from error
+    try:
+        yield folder
+    finally:
+        if not _holds(folder):
+            take_away(folder, above)
+
+
+def _holds(folder: Path) -> bool:
+    """Is there a trial that has been trained?"""
+    from ..errors import RecordError
+    from ..views.source import read_study
+
+    try:
+        return any(trial.epochs for trial in read_study(folder).trials)
+    except RecordError:
+        return False
+
+
+def _again(folder: Path) -> str:
+    """The command that goes on with it: as it was called, with its folder."""
+    context = click.get_current_context()
+    told = ["babysit", "search", context.params["source"], *context.params["words"]]
+    for one in context.command.params:
+        value = context.params.get(one.name or "")
+        given = context.get_parameter_source(one.name or "") is click.core.ParameterSource.COMMANDLINE
+        if isinstance(one, click.Option) and given and one.name != "out":
+            told += [one.opts[0]] if one.is_flag else [one.opts[0], str(value)]
+    return shlex.join([*told, "--out", str(folder)])
 
 
 def _arguments(source: str, words: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +169,7 @@ def _common(options: dict[str, Any], spaces: list[str]) -> dict[str, Any]:
     executor = "processes" if options["processes"] else "auto"
     if options["ray_address"]:
         executor = "ray" if options["ray_address"] == "auto" else f"ray:{options['ray_address']}"
-    told = {name: options[name] for name in ("trials", "epochs", "folds", "method", "engine", "workers", "seeds", "out",
+    told = {name: options[name] for name in ("trials", "epochs", "folds", "method", "engine", "workers", "seeds",
                                              "storage", "name", "seed")}  # fmt: skip
     space = options["space_file"] or (spaces[0] if spaces else None)
     return {"space": space, "fields": names, "time": options["limit"], "executor": executor, **told}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from typing import Any
 
 from ..data import Split
 from ..errors import OutputError, RecordError
+from ..record.folders import missing, numbered, take_away
 from . import checkpoint
 from .saved import FILE as MODEL
 
@@ -91,13 +91,6 @@ def fingerprint(split: Split) -> str:
     return digest.hexdigest()[:12]
 
 
-def name_for(data: str) -> str:
-    """A folder name after the data: "digits", "flowers" for photos/flowers.csv."""
-    stem = Path(data.rstrip("/")).name.split(".")[0] or Path(data).stem
-    kept = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in stem).strip("-")
-    return kept or "run"
-
-
 @contextmanager
 def made(out: str | Path | None, name: str) -> Iterator[Path]:
     """A new folder for a run; taken away again when what follows fails before anything is worth keeping.
@@ -112,7 +105,7 @@ def made(out: str | Path | None, name: str) -> Iterator[Path]:
         yield folder
     except Exception:
         if not (folder / PLAN).exists() and not (folder / MODEL).exists():
-            _take_away(folder, above)
+            take_away(folder, above)
         raise
 
 
@@ -125,10 +118,10 @@ def _make(out: str | Path | None, name: str) -> tuple[Path, Path | None]:
                 raise OutputError(f"--out must be a folder, but {folder} is a file")
             if folder.is_dir() and any(folder.iterdir()):
                 raise OutputError(f"{folder} must be new or empty, but it holds files; choose another, or --resume it")
-            above = _missing(folder)
+            above = missing(folder)
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            folder, above = _next(Path("runs"), name)
+            folder, above = numbered(Path("runs"), name)
         checkpoint.write(folder / ".writable", b"")
         (folder / ".writable").unlink()
         return folder, above
@@ -136,35 +129,3 @@ def _make(out: str | Path | None, name: str) -> tuple[Path, Path | None]:
         raise
     except OSError as error:
         raise OutputError(f"the folder {out or 'runs'} must be writable, but: {error.strerror or error}") from error
-
-
-def _next(parent: Path, name: str) -> tuple[Path, Path | None]:
-    above = _missing(parent)
-    parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = parent / f"{name}-{number}"
-        try:
-            folder.mkdir()
-            return folder, above or folder
-        except FileExistsError:
-            number += 1
-
-
-def _missing(folder: Path) -> Path | None:
-    """The topmost of the folders on the way that aren't there yet."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    return missing[-1] if missing else None
-
-
-def _take_away(folder: Path, above: Path | None) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    if above is not None:
-        for one in (folder, *folder.parents):
-            try:
-                one.rmdir()
-            except OSError:
-                if one.exists():
-                    return
-            if one == above:
-                return

@@ -19,6 +19,7 @@ from ..errors import DataError, RecipeError, RecordError, TrainingError
 from ..nn import model_name
 from ..nn.preprocess import auto
 from ..record import Event, Recipe, Run, Store
+from ..record.folders import name_for
 from ..record.store import read
 from ..record.study import Study
 from . import checkpoint
@@ -28,7 +29,7 @@ from .deciding import Decision, Search, folds_of
 from .defaults import chosen, settle
 from .facts import facts
 from .final import confusion, judge, worst
-from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made, name_for
+from .folder import CHECKPOINT, PLAN, REPORT, Plan, fingerprint, finished, made
 from .folds import Folds, joined, write_folds
 from .loop import Training
 from .network import Network

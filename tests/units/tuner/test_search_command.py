@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +15,15 @@ from click.testing import CliRunner
 from babysit.cli.search import command
 from babysit.errors import DataError, RecipeError
 from babysit.record.study import Study
+from babysit.views.source import read_study
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """A search keeps its study under runs/ where it is called."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
 
 
 def call(*words):
@@ -47,6 +61,56 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = call("mynet.py:make", "iris", "--fields", "lr,width", "--trials", "4", "--epochs", "2", "--seeds", "1")
     assert done.stdout.count("width:") == 4
+
+
+QUICK = ["iris", "--fields", "lr", "--trials", "4", "--epochs", "2", "--seeds", "1"]
+
+
+def test_each_search_is_kept_in_a_folder_of_its_own(empty_folder):
+    told = [call(*QUICK).stderr for _ in range(2)]
+    for number in (1, 2):
+        study = read_study(empty_folder / f"runs/search-iris-{number}")
+        assert study.ended
+        assert len(study.trials) == 4
+        assert f"kept in runs/search-iris-{number}" in told[number - 1]
+
+
+def test_a_search_that_never_began_leaves_no_folder(empty_folder):
+    with pytest.raises(RecipeError):
+        call("iris", "--fields", "lrr")
+    assert not list(empty_folder.iterdir())
+
+
+def test_ctrl_c_keeps_everything_and_the_command_that_is_printed_goes_on(empty_folder):
+    words = "babysit search digits width=32 --fields lr --trials 300 --epochs 30 --seeds 1"
+    search = subprocess.Popen(
+        [sys.executable, "-m", *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    kept, until = empty_folder / "runs/search-digits-1", time.monotonic() + 120
+    while time.monotonic() < until and not ended(kept):
+        time.sleep(0.02)
+    search.send_signal(signal.SIGINT)
+    _, told = search.communicate(timeout=60)
+    assert search.returncode == 130
+    before = read_study(kept)
+    over = {one.number: one.curve for one in before.trials if one.state in ("complete", "dropped", "broken")}
+    assert over
+    assert len(over) < 300
+    assert before.writer is None
+    said = next(line for line in told.splitlines() if "go on with: " in line).partition("go on with: ")[2]
+    name, verb, *again = shlex.split(said)
+    assert (name, verb) == ("babysit", "search")
+    assert call(*again).exit_code == 0
+    after = read_study(kept)
+    assert [one.number for one in after.trials] == list(range(300))
+    assert all(one.state != "running" for one in after.trials)
+    assert {number: after.trials[number].curve for number in over} == over
+    assert [one.name for one in (empty_folder / "runs").iterdir()] == ["search-digits-1"]
+
+
+def ended(folder):
+    """Is there a trial that ended?"""
+    return (folder / "study.json").exists() and any(one.state != "running" for one in read_study(folder).trials)
 
 
 @pytest.mark.parametrize(
