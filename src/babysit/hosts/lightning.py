@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import MissingExtra
 from ..watcher import watch
+from ..watcher.watching import how_ended
 
 try:
     from lightning.pytorch.callbacks import Callback
@@ -41,4 +42,4 @@ class Babysit(Callback):
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """It broke off."""
         if self.watch is not None:
-            self.watch.close("error")
+            self.watch.close(**how_ended(exception))

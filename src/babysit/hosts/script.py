@@ -76,6 +76,7 @@ def run_script(
         RecipeError: there is no such script, or it isn't Python, or the edit can't be applied.
     """
     from ..watcher import Stop, watch
+    from ..watcher.watching import how_ended
 
     watcher = watcher if watcher is not None else watch(steps=budget_steps)
     outcome = Outcome(run=watcher.run)
@@ -84,10 +85,11 @@ def run_script(
         stack.enter_context(_as_main(program))
         with watcher:
             stage = stack.enter_context(_applied(edit)) if edit else None
+            raised: BaseException | None = None
             try:
                 exec(_rewritten(program, stage), program.main.__dict__)
             except Stop as stop:
-                outcome.ended, outcome.reason = "stopped", stop.reason
+                outcome.ended, outcome.reason, raised = "stopped", stop.reason, stop
             except SystemExit as error:
                 outcome.ended, outcome.error, outcome.code = "exit", error, _exit_code(error)
             except KeyboardInterrupt as error:
@@ -95,7 +97,7 @@ def run_script(
             except BaseException as error:  # whatever it raises is the script's own
                 outcome.ended, outcome.error, outcome.code = "error", error, 1
                 outcome.reason = f"{type(error).__name__}: {error}"
-            watcher.close(outcome.ended)
+            watcher.close(**how_ended(raised or outcome.error))
         if report and outcome.ended in ("error", "interrupted"):
             print_error(outcome.error)
         if stage is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..registry import members
 from ..sinks import opened
 from . import facts
 from .budget import Budget
-from .judging import Judge
+from .judging import Judge, Stop
 from .listening import Listening
 from .observer import Observer
 from .recording import Recording
@@ -134,22 +135,25 @@ class watch:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self.close(
-            "error" if error is not None and not isinstance(error, SystemExit | KeyboardInterrupt) else "finished"
-        )
+        self.close(**how_ended(error))
 
-    def close(self, reason: str = "finished") -> None:
-        """Stop watching: everything is put back, the record is complete. Safe to call twice."""
+    def close(self, reason: str = "finished", **detail: Any) -> None:
+        """Stop watching: everything is put back, the record is complete. Safe to call twice.
+
+        Args:
+            reason: how the training ended: "finished", "exit", "error", "interrupted", "stopped".
+            detail: what else the record's "end" says of it, such as `error="ValueError: …"` or `code=3`.
+        """
         if not self._entered or self.observer is None or self._listening is None:
             return
         self._entered = False
         observer = self.observer
         observer.timed(observer.hand_over)
         self._listening.stop()
-        observer.timed(self._finish, observer, reason)
+        observer.timed(self._finish, observer, {"reason": reason, **detail})
         observer.recording.close()
 
-    def _finish(self, observer: Observer, reason: str) -> None:
+    def _finish(self, observer: Observer, how: dict[str, Any]) -> None:
         observer.transfer.clear()
         if observer.validation.running:
             observer.host = host = {}
@@ -166,9 +170,33 @@ class watch:
         observer.flush_losses(observer.step + 1)
         observer.update_facts()
         self.run.seconds = observer.budget.elapsed
-        observer.recording.add_event(observer.step, "end", "", {"reason": reason})
+        observer.recording.add_event(observer.step, "end", "", how)
         assert self._judge is not None
         self._judge.verdict()
+
+
+def how_ended(error: BaseException | None) -> dict[str, Any]:
+    """What the record says of how a training ended, by what it raised.
+
+    Examples:
+        >>> how_ended(None), how_ended(KeyboardInterrupt())
+        ({'reason': 'finished'}, {'reason': 'interrupted'})
+        >>> how_ended(ValueError("3 channels")), how_ended(SystemExit(2)), how_ended(SystemExit("no data"))
+        ({'reason': 'error', 'error': 'ValueError: 3 channels'}, {'reason': 'exit', 'code': 2}, {'reason': 'exit', 'code': 1})
+    """
+    if error is None:
+        return {"reason": "finished"}
+    if isinstance(error, KeyboardInterrupt):
+        return {"reason": "interrupted"}
+    if isinstance(error, Stop):
+        return {"reason": "stopped", "why": error.reason}
+    if isinstance(error, SystemExit):
+        code = error.code
+        return {"reason": "exit", "code": 0 if code is None else code & 0xFF if isinstance(code, int) else 1}
+    first = ""
+    with contextlib.suppress(Exception):  # an error of theirs that can't say what it is
+        first = str(error).strip().partition("\n")[0]
+    return {"reason": "error", "error": f"{type(error).__name__}{': ' * bool(first)}{first[:200]}"}
 
 
 def _overhead(value: float | str) -> float | None:

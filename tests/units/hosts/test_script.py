@@ -204,11 +204,23 @@ def test_everything_is_put_back(tmp_path, monkeypatch):
     assert (sys.argv, sys.path, sys.modules["__main__"]) == before
 
 
+@pytest.mark.parametrize(("last", "told"), [
+    ("raise ValueError('3 channels\\nand more')", {"reason": "error", "error": "ValueError: 3 channels"}),
+    ("raise KeyboardInterrupt", {"reason": "interrupted"}), ("import sys; sys.exit(3)", {"reason": "exit", "code": 3}),
+    ("pass", {"reason": "finished"}),
+])  # fmt: skip
+def test_how_it_ended_is_in_the_record(tmp_path, last, told):
+    file = write(tmp_path, "train.py", TRAIN.format(steps=12) + last + "\n")
+    outcome = run_script(str(file), report=False)
+    assert outcome.run.events_of("end")[-1].detail == told
+
+
 def test_enough_steps_end_it(tmp_path):
     file = write(tmp_path, "train.py", TRAIN.format(steps=1000))
     outcome = run_script(str(file), budget_steps=25)
     assert outcome.ended == "stopped"
     assert outcome.run.step == 25
+    assert outcome.run.events_of("end")[-1].detail["reason"] == "stopped"
 
 
 def test_an_edit_is_applied_live(tmp_path):
