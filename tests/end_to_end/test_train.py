@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import babysit
+from babysit.doctor import diagnose
 from babysit.record import Recipe
 from babysit.record.store import read
 from babysit.trainer import Interrupted, load_model, predict, train
@@ -138,6 +139,15 @@ def test_a_regression(empty_folder, capsys):
     rest = (outputs - split.test.y).square().sum() / (split.test.y - split.test.y.mean()).square().sum()
     assert float(1 - rest) == pytest.approx(found["test"]["r2"], abs=1e-4)
     assert predict(run, split.test.x.numpy()).probabilities is None
+
+
+def test_what_the_doctor_found_is_kept_with_the_run(empty_folder):
+    run = train(
+        Recipe(data="iris", epochs=30, width=8, lr=1e-7), out="out", go_on=True, given={"epochs", "width", "lr"}
+    )
+    found = [one.id for one in diagnose(read("out")).findings]
+    assert found
+    assert [one.id for one in read("out").findings] == [one.id for one in run.findings] == found
 
 
 def test_python_objects_as_data(empty_folder):

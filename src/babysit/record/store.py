@@ -127,7 +127,8 @@ class Store:
         """Replace the findings."""
         with self._lock:
             self._waiting.append(("DELETE FROM findings", ()))
-            rows = [(index, _json({**f.to_dict(), "explains": list(f.explains)})) for index, f in enumerate(findings)]
+            more = [{"explains": list(one.explains), "extra": dict(one.extra)} for one in findings]
+            rows = [(index, _json({**one.to_dict(), **more[index]})) for index, one in enumerate(findings)]
             self._waiting.extend(("INSERT INTO findings VALUES (?, ?)", row) for row in rows)
 
     def flush(self) -> None:

@@ -291,14 +291,23 @@ class _Job:
             store.close()
         if store.failed:
             raise RecordError(f"the record of {self.folder} could not be written: {store.failed}")
-        run = read(self.folder)
-        verdict = diagnose(run)
+        run, verdict = self._judged()
         self._report(run, verdict)
         for name in (PLAN, CHECKPOINT):
             (self.folder / name).unlink(missing_ok=True)
         self.show.facts(about_test(val, test, self.folder))
         self.show.verdict(verdict)
         return run
+
+    def _judged(self) -> tuple[Run, Verdict]:
+        """The run as it is stored, with what the doctor finds in it."""
+        run = read(self.folder)
+        verdict = diagnose(run)
+        run.findings = list(verdict.findings)
+        store = Store(self.folder)
+        store.set_findings(run.findings)
+        store.close()
+        return run, verdict
 
     def _worst(self, network: Network, store: Store, step: int) -> None:
         """The validation examples that cost most: where labels are wrong they stand here."""

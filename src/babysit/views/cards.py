@@ -17,7 +17,7 @@ from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
 from .verdict import explained, folded, kept_proof, span
-from .words import clean, count, duration, number, plural, share, whereabouts
+from .words import clean, count, duration, ending, number, plural, share, whereabouts
 
 SECTIONS = ((0, "Learning"), (40, "Inside the network"), (60, "Examples"), (70, "Machinery"), (80, "Setting"))
 _STUDY_SECTIONS = ((0, "The search"), (60, "Trials"))
@@ -92,7 +92,7 @@ def heading(run: Run) -> dict[str, Any]:
     if lasted:
         facts.append(duration(lasted))
     if ends:
-        facts.append(f"ended: {clean(ends[-1].detail.get('reason', 'yes'), 80)}")
+        facts.append(ending(ends[-1].detail)[1])
     elif run.written is not None and run.standing is not None:
         facts.append(whereabouts(run.standing, run.written.heard))
     return {"name": run_name(run), "facts": facts, "ended": bool(ends), "step": run.step, "spoken": spoken(run)}  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -105,6 +107,30 @@ def whereabouts(standing: str, heard: float) -> str:
         "running": "running", "stopped": "stopped before its end", "died": f"died: its process is gone, last heard of {since}",
         "silent": f"not heard of since {since}, from another machine",
     }.get(standing, "")  # fmt: skip
+
+
+def ending(detail: Mapping[str, Any]) -> tuple[str, str]:
+    """How a run ended, by what its record's "end" says: in a word or two, and in full.
+
+    Examples:
+        >>> ending({"reason": "finished"}), ending({"reason": "epochs"})
+        (('ended', 'ended'), ('ended', 'ended: epochs'))
+        >>> ending({"reason": "error", "error": "ValueError: 3 channels"})
+        ('exception', 'ended by ValueError: 3 channels')
+        >>> ending({"reason": "interrupted"}), ending({"reason": "exit", "code": 3})
+        (('Ctrl-C', 'interrupted by Ctrl-C'), ('exit code 3', 'ended with exit code 3'))
+    """
+    reason = clean(detail.get("reason") or "", 80)
+    error, code, why = (clean(detail.get(name) or "", 200) for name in ("error", "code", "why"))
+    if reason == "error":
+        return "exception", f"ended by {error or 'an exception'}"
+    if reason == "interrupted":
+        return "Ctrl-C", "interrupted by Ctrl-C"
+    if reason == "exit" and code:
+        return f"exit code {code}", f"ended with exit code {code}"
+    if reason == "stopped":
+        return "stopped", f"stopped: {why}" if why else "stopped"
+    return "ended", "ended" if reason in ("", "finished", "exit") else f"ended: {reason}"
 
 
 def tail(text: object, limit: int) -> str:

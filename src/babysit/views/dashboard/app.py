@@ -207,11 +207,14 @@ def _row(entry: Entry) -> dict[str, Any]:
     tell = lambda value, how: "" if value is None or not math.isfinite(value) else how(value)  # noqa: E731
     how = entry.standing
     words = ["study"] * (entry.kind == "study") + [entry.worst] * bool(entry.worst and entry.kind == "run")
-    words += [how] * (how != "ended" or not words)
-    return {"name": clean(entry.name, 200), "key": entry.name, "kind": entry.kind, "state": entry.worst or how, "words": ", ".join(words),
-            "told": "" if how == "damaged" else whereabouts(how, entry.changed),
+    short, told = (
+        entry.ending if entry.ending[0] else (how, "" if how == "damaged" else whereabouts(how, entry.changed))
+    )
+    broke = short.startswith(("exception", "exit code"))
+    words += [short] * (short != "ended" or not words)
+    return {"name": clean(entry.name, 200), "key": entry.name, "kind": entry.kind, "state": entry.worst or ("died" if broke else how), "words": ", ".join(words), "told": told,
             "problem": entry.problem, "steps": count(entry.steps) if entry.kind != "damaged" else "", "seconds": duration(entry.seconds) if entry.seconds else "",
-            "loss": tell(entry.loss, number), "val": tell(entry.val, number), "score": tell(entry.score, share),
+            "loss": tell(entry.loss, number), "val": tell(entry.val, number), "score": tell(entry.score, share if entry.share else number),
             "findings": entry.findings[:3], "curve": [float(f"{one:.4g}") for one in entry.curve], "changed": entry.changed}  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from ...record.study import Study
 from ...record.writer import Written, standing
 from ..panel import Maker
 from ..source import STUDY, read_study
-from ..words import clean
+from ..study import is_share
+from ..words import clean, ending
 
 OPEN = 6
 """Runs kept open at once; the one looked at longest ago is let go."""
@@ -42,10 +43,12 @@ class Entry:
     steps: int = 0
     seconds: float = 0.0
     ended: bool = False
+    ending: tuple[str, str] = ("", "")
     writer: dict[str, Any] | None = None
     loss: float | None = None
     val: float | None = None
     score: float | None = None
+    share: bool = True
     findings: list[str] = field(default_factory=list)
     worst: str = ""
     curve: list[float] = field(default_factory=list)
@@ -231,9 +234,10 @@ class Opened:
         self._file = file
 
     def verdict(self) -> Any:
-        """What is stored with the run; the doctor's word where nothing is and the run goes on no more."""
+        """What is stored with the run; the doctor's word where that is nothing grave and the run goes on no more."""
         with self.lock:
-            if self.judge is None or self.run.findings or self.run.standing in ("running", "silent"):
+            grave = any(one.severity != "info" for one in self.run.findings)
+            if self.judge is None or grave or self.run.standing in ("running", "silent"):
                 return None
             if self._judged is None or self._judged[0] != self.run.version:
                 try:
@@ -260,8 +264,9 @@ def _look_at_study(path: Path, entry: Entry) -> None:
     study = read_study(path)
     entry.steps, entry.seconds = len(study.trials), study.seconds
     entry.ended, entry.writer = study.ended, study.writer
-    scores = [trial.score for trial in study.trials if trial.score == trial.score]
-    entry.score = max(scores, default=None)
+    with contextlib.suppress(ValueError):  # nothing was trained yet
+        entry.score = study.best.score
+    entry.share = is_share(study)
     entry.findings = [clean(one.id, 60) for one in study.findings]
     entry.worst = "warning" if study.findings else ""
 
@@ -288,10 +293,14 @@ def _look_at_run(db: sqlite3.Connection, entry: Entry) -> None:
                 f"SELECT layout, data FROM rows WHERE layout IN ({marks}) ORDER BY id DESC LIMIT 1", found
             ).fetchone()
             setattr(entry, into, _value(layouts, row, (what, "")) if row else None)
+            entry.share = what != "r2.val"
     entry.writer = writer_in(db)
-    entry.ended = db.execute("SELECT 1 FROM events WHERE kind = 'end' LIMIT 1").fetchone() is not None
+    end = db.execute("SELECT detail FROM events WHERE kind = 'end' ORDER BY id DESC LIMIT 1").fetchone()
+    entry.ended = end is not None
+    entry.ending = ending(json.loads(end[0])) if end is not None else ("", "")
     findings = [json.loads(value) for (value,) in db.execute("SELECT value FROM findings ORDER BY id")]
-    entry.findings = [clean(one.get("id", "?"), 60) for one in findings if not one.get("explained_by")]
+    roots = [one for one in findings if not one.get("explained_by")]
+    entry.findings = [clean(one.get("id", "?"), 60) + " (a note)" * (one.get("severity") == "info") for one in roots]
     found = {one.get("severity") for one in findings}
     entry.worst = next((one for one in ("error", "warning") if one in found), "")
 

@@ -32,7 +32,7 @@ function row(run, chosen, choose) {
     node("th", { scope: "row" }, node("a", { href: link }, run.name)),
     node("td", { class: `state ${run.state}`, title: run.told || null }, node("span", { class: "mark", "aria-hidden": "true" }, MARK[run.state]), " ", run.words),
     node("td", { class: "wideonly" }, curve(run.curve)),
-    node("td", { class: "number" }, run.loss), node("td", { class: "number" }, run.val), node("td", { class: "number" }, run.score),
+    node("td", { class: "number roomy" }, run.loss), node("td", { class: "number wideonly" }, run.val), node("td", { class: "number" }, run.score),
     node("td", { class: "number wideonly" }, run.kind === "study" ? `${run.steps} trials` : run.steps), node("td", { class: "number wideonly" }, run.seconds),
     node("td", { class: "wideonly" }, run.findings.join(", ")));
 }
@@ -43,10 +43,10 @@ export async function list() {
   const compare = node("button", { type: "button", class: "quiet", disabled: true, onclick: () => { location.hash = `#/compare/${[...chosen].map(encodeURIComponent).join("/")}`; } }, "compare");
   const search = node("input", { type: "search", placeholder: "filter by name or finding", "aria-label": "filter by name or finding" });
   const body = node("tbody");
-  const titles = ["", "run", "state", "loss curve", "loss", "val loss", "score", "steps", "time", "findings"];
-  const few = new Set(["loss curve", "steps", "time", "findings"]), right = new Set(["loss", "val loss", "score", "steps", "time"]);
+  const titles = ["", "run", "state", "loss curve", "loss", "val loss", "val score", "steps", "time", "findings"];
+  const few = new Set(["loss curve", "val loss", "steps", "time", "findings"]), right = new Set(["loss", "val loss", "val score", "steps", "time"]);
   const table = node("div", { class: "list", role: "region", "aria-label": "Runs", tabindex: "0" }, node("table", {}, node("thead", {}, node("tr", {}, titles.map((one) =>
-    one ? node("th", { scope: "col", class: `${few.has(one) ? "wideonly" : ""} ${right.has(one) ? "number" : ""}`.trim() || null }, one) : node("td", {})))), body));
+    one ? node("th", { scope: "col", class: `${few.has(one) ? "wideonly" : one === "loss" ? "roomy" : ""} ${right.has(one) ? "number" : ""}`.trim() || null }, one) : node("td", {})))), body));
   main.replaceChildren(node("div", { class: "filters" }, search, compare), table);
   let runs = [];
   const choose = (key, on) => { if (on) chosen.add(key); else chosen.delete(key); compare.disabled = chosen.size < 2; };

@@ -14,7 +14,7 @@ from ...record import Run
 from ..facts import mapping
 from ..health import layers
 from ..verdict import span
-from ..words import clean, count, duration, number, share, whereabouts
+from ..words import clean, count, duration, ending, number, share, whereabouts
 from .judgement import verdict_text
 from .spark import spark
 
@@ -61,7 +61,7 @@ def _title(run: Run) -> Text:
         title.append(f" in {duration(lasted)}", "dim")
     ends = run.events_of("end")
     if ends:
-        title.append(f" · ended: {clean(ends[-1].detail.get('reason', '?'), 80)}", "dim")
+        title.append(f" · {ending(ends[-1].detail)[1]}", "dim")
     elif run.written is not None and run.standing is not None:
         title.append(f" · {whereabouts(run.standing, run.written.heard)}", "red" if run.standing == "died" else "dim")
     return title
