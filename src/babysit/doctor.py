@@ -253,7 +253,7 @@ def _status(found: Sequence[Finding], run: Run) -> tuple[Status, str]:
     if known:
         return "findings", ""
     if serious:
-        return "unknown", f"The run does not learn ({_course(now)}), and no rule knows why. {_probe(run)}"
+        return "unknown", f"The run does not learn ({_course(run, now)}), and no rule knows why. {_probe(run)}"
     if now.readings == 0:
         return "unknown", "No loss was seen: backward was never called on a loss, or not in a watched part."
     if now.readings < ENOUGH and not now.winning:
@@ -262,22 +262,32 @@ def _status(found: Sequence[Finding], run: Run) -> tuple[Status, str]:
         return "healthy", f"{', '.join(_signs(run, now))}."
     return (
         "unknown",
-        f"Nothing wrong was found, but the run does not show that it learns ({_course(now)}). {_probe(run)}",
+        f"Nothing wrong was found, but the run does not show that it learns ({_course(run, now)}). {_probe(run)}",
     )
 
 
-def _course(now: Progress) -> str:
+def _course(run: Run, now: Progress) -> str:
     chance = f", chance is {number(now.chance)}" if now.chance == now.chance else ""
-    score = f", {now.score_name.partition('.')[0]} {number(now.score)}" if now.score == now.score else ""
-    return f"loss {number(now.first)} → {number(now.last)}{chance}{score}"
+    return f"loss {number(now.first)} → {number(now.last)}{chance}{''.join(f', {one}' for one in _scores(run, now))}"
+
+
+def _scores(run: Run, now: Progress) -> Iterator[str]:
+    """The newest score of training and of validation, each with its step where that isn't the run's newest."""
+    kind = now.score_name.partition(".")[0]
+    for what, words in ((f"{kind}.train", kind), (f"{kind}.val", f"{kind} on validation")):
+        series = run.series(what)
+        if len(series) and math.isfinite(series.last):
+            late = f" at step {series.steps[-1]}" if series.steps[-1] < run.step else ""
+            yield f"{words} {number(series.last)}{late}"
 
 
 def _signs(run: Run, now: Progress) -> Iterator[str]:
     """Why a run is healthy, in numbers."""
-    yield _course(now) if now.comparable else f"loss {number(now.last)} (it can't be compared from step to step here)"
-    for name in ("accuracy.val", "r2.val"):
-        if run.has(name):
-            yield f"{name.partition('.')[0]} on validation {number(run.last(name))}"
+    yield (
+        _course(run, now)
+        if now.comparable
+        else f"loss {number(now.last)} (it can't be compared from step to step here)"
+    )
     ratios = list(update_ratios(run).values())
     if ratios:
         yield f"a step changes the weights by {number(float(np.median(ratios)))} of their size"

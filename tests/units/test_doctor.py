@@ -80,6 +80,15 @@ def test_a_run_that_learns_is_healthy_and_says_why():
         assert word in verdict.reason
 
 
+def test_each_score_is_told_once_and_with_its_own_step():
+    run = healthy()
+    last = run.step
+    run.append(last + 5, {("loss.train", ""): run.last("loss.train"), ("accuracy.val", ""): 0.91})
+    reason = diagnose(run).reason
+    assert f"accuracy {run.last('accuracy.train'):.3g} at step {last}, accuracy on validation 0.91," in reason
+    assert reason.count("accuracy") == 2
+
+
 @pytest.mark.parametrize(
     ("run", "word"),
     [

@@ -16,7 +16,7 @@ from .evidence import evidence_panel
 from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
-from .verdict import explained, folded, kept_proof, span
+from .verdict import explained, folded, kept_proof, newest, span
 from .words import clean, count, duration, ending, number, plural, share, whereabouts
 
 SECTIONS = ((0, "Learning"), (40, "Inside the network"), (60, "Examples"), (70, "Machinery"), (80, "Setting"))
@@ -115,9 +115,9 @@ def spoken(run: Run) -> str:
     words = [f"step {run.step:,}"]
     for what, name in (("loss.train", "loss"), ("loss.val", "validation loss")):
         if run.has(what):
-            words.append(f"{name} {number(run.last(what))}")
+            words.append(f"{name} {newest(run, what, number)}")
     if run.has("accuracy.val"):
-        words.append(f"validation accuracy {share(run.last('accuracy.val'))}")
+        words.append(f"validation accuracy {newest(run, 'accuracy.val', share)}")
     return ", ".join(words)
 
 

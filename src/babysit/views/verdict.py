@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..record import Finding, Run
 from .facts import items, mapping
@@ -45,6 +45,20 @@ def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
 def span(run: Run) -> float:
     """Seconds from the first to the newest reading; 0 where that is unknown."""
     return max(0.0, run.seconds - run.begun) if run.begun is not None else 0.0
+
+
+def newest(run: Run, what: str, tell: Callable[[float], str]) -> str:
+    """A reading's newest value in words, with its step where that isn't the run's newest.
+
+    Examples:
+        >>> run = Run.of({"loss.train": [3.0, 2.0, 1.0]})
+        >>> run.append(1, {("loss.val", ""): 2.5})
+        >>> newest(run, "loss.train", str), newest(run, "loss.val", str)
+        ('1.0', '2.5 at step 1')
+    """
+    series = run.series(what)
+    late = len(series) and series.steps[-1] < run.step
+    return tell(series.last) + (f" at step {int(series.steps[-1]):,}" if late else "")
 
 
 def kept_proof(run: Run, finding: Finding) -> list[str]:

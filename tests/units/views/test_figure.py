@@ -38,3 +38,18 @@ def test_a_constant_lies_inside_of_its_axis(y, value, expected):
     made = axis(Panel("p", [Line("a", range(5), [value] * 5)], x=STEPS, y=y))
     assert made["range"] == pytest.approx(expected)
     assert value in [pytest.approx(one) for one in made["tickvals"]]
+
+
+def test_scores_of_different_steps_are_told_with_their_steps():
+    run = Run()
+    for step, readings in (
+        (10, {"accuracy.train": 0.5, "accuracy.val": 0.4}),
+        (20, {"accuracy.train": 0.9}),
+        (30, {"loss.train": 1.0}),
+    ):
+        run.append(step, {(what, ""): value for what, value in readings.items()})
+    panel = next(maker for maker in makers("run") if maker.name == "score")(run)
+    assert [(one.name, one.text) for one in panel.values] == [
+        ("train", "90 % at step 20"), ("val", "40 % at step 10"), ("best val", "40 % at step 10"),
+    ]  # fmt: skip
+    assert panel.note == "The gap is 10 points."  # of step 10

@@ -7,6 +7,7 @@ import numpy as np
 from ..facts import median
 from ..panel import STEPS, Axis, Limit, Line, Panel, Value, panel
 from ..thin import smooth
+from ..verdict import newest
 from ..words import number
 
 
@@ -25,14 +26,14 @@ def loss(run):
         marks += [Line("raw", train.steps, train.values, "train", "faint", label=False)] if noisy else []
         steps, strong = smooth(train.steps, train.values) if noisy else (train.steps, train.values)
         marks.append(Line("train", steps, strong, "train"))
-        values.append(Value("train", number(train.last), "train"))
+        values.append(Value("train", newest(run, "loss.train", number), "train"))
         bad = np.flatnonzero(~np.isfinite(train.values))
         if len(bad):
             limits.append(Limit(float(train.steps[bad[0]]), "not finite from here", "x"))
     if len(val):
         marks.append(Line("val", val.steps, val.values, "val"))
         best = np.nanargmin(val.values) if np.isfinite(val.values).any() else 0
-        values += [Value("val", number(val.last), "val"), Value("best val", f"{number(float(val.values[best]))} at step {int(val.steps[best]):,}")]  # fmt: skip
+        values += [Value("val", newest(run, "loss.val", number), "val"), Value("best val", f"{number(float(val.values[best]))} at step {int(val.steps[best]):,}")]  # fmt: skip
     known = np.concatenate([train.values, val.values])
     known = known[np.isfinite(known)]
     first = median(train.values[:5])

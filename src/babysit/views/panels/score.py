@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..panel import STEPS, Area, Axis, Line, Panel, Value, panel
+from ..verdict import newest
 from ..words import number, share
 
 
@@ -21,19 +24,19 @@ def score(run):
         marks.append(_gap(train, val))
     if len(train):
         marks.append(Line("train", train.steps, train.values, "train"))
-        values.append(Value("train", tell(train.last), "train"))
+        values.append(Value("train", newest(run, f"{what}.train", tell), "train"))
     if len(val):
         marks.append(Line("val", val.steps, val.values, "val"))
-        values += [Value("val", tell(val.last), "val"), Value("best val", tell(float(max(val.values, key=lambda one: one if one == one else -math.inf))))]  # fmt: skip
+        best = int(np.nanargmax(val.values)) if np.isfinite(val.values).any() else 0
+        values += [Value("val", newest(run, f"{what}.val", tell), "val"), Value("best val", f"{tell(float(val.values[best]))} at step {int(val.steps[best]):,}")]  # fmt: skip
     title = "Accuracy" if what == "accuracy" else "R²"
     axis = Axis("share right" if what == "accuracy" else "R²", share=what == "accuracy")
-    return Panel(title, marks, x=STEPS, y=axis, values=values, note=_judged(train.last, val.last, what))
+    same = float(np.interp(val.steps[-1], train.steps, train.values)) if len(train) and len(val) else math.nan
+    return Panel(title, marks, x=STEPS, y=axis, values=values, note=_judged(same, val.last, what))
 
 
 def _gap(train, val) -> Area:
     """The strip between the two, at the steps of validation."""
-    import numpy as np
-
     at = np.interp(val.steps, train.steps, train.values)
     return Area("gap", val.steps, np.minimum(at, val.values), np.maximum(at, val.values), "mid")
 
