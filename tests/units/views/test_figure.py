@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from babysit.record import Run
@@ -53,3 +54,13 @@ def test_scores_of_different_steps_are_told_with_their_steps():
         ("train", "90 % at step 20"), ("val", "40 % at step 10"), ("best val", "40 % at step 10"),
     ]  # fmt: skip
     assert panel.note == "The gap is 10 points."  # of step 10
+
+
+@pytest.mark.parametrize(("counts", "told"), [
+    ([[5, 0], [0, 5]], ["right"]), ([[5, 0], [1, 4]], ["right", "hardest"]), ([[5, 0], [0, 0]], ["right"]),
+])  # fmt: skip
+def test_no_class_is_hard_where_all_is_right(counts, told):
+    run = Run()
+    run.add_vector(1, "confusion", "", np.array(counts))
+    panel = next(maker for maker in makers("run") if maker.name == "confusion")(run)
+    assert [one.name for one in panel.values] == told
