@@ -118,6 +118,24 @@ def test_a_report_is_quiet_accessible_and_asks_nobody(reports, watched, name):
     assert violations(one.page) == []
 
 
+def test_on_paper_every_figure_is_drawn_at_its_width_and_in_light_colours(reports, watched, tmp_path):
+    one = watched(scheme="dark")
+    one.page.goto(f"file://{reports}/sick.html")
+    one.page.wait_for_selector(".card .main-svg")
+    plots = one.page.locator(".plot").count()
+    assert len(drawn(one.page)) < plots, "what is below the window isn't drawn before it is scrolled to"
+    one.page.evaluate(
+        "addEventListener('beforeprint', () => { globalThis.paper = getComputedStyle(document.body).color; })"
+    )
+    one.page.pdf(path=tmp_path / "r.pdf", prefer_css_page_size=True)
+    assert len(drawn(one.page)) == plots
+    assert one.page.evaluate("paper") != one.page.evaluate("getComputedStyle(document.body).color")
+    last = "[...document.querySelectorAll('.plot .main-svg')].at(-1).getAttribute('width')"
+    assert 200 < float(one.page.evaluate(last)) <= 690
+    assert one.page.evaluate("document.documentElement.classList.contains('printing')") is False
+    assert one.troubles == []
+
+
 def test_every_panel_of_a_run_is_drawn(served, watched):
     one = watched()
     one.page.goto(f"{served.url}#/run/digits-1")

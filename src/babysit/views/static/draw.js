@@ -72,6 +72,24 @@ addEventListener("babysit-redraw", () => {
   for (const one of cards) { one.stale = true; one.drawSoon(); }
 });
 
+// on paper there is nothing to scroll to: all is drawn before, at the paper's width and in light colours
+let theme;
+addEventListener("beforeprint", () => {
+  const root = document.documentElement;
+  if (!root.classList.contains("printing")) theme = root.dataset.theme;
+  root.dataset.theme = "light";
+  root.classList.add("printing");
+  for (const one of document.querySelectorAll("details:not([open])")) { one.open = true; one.dataset.printed = ""; }
+  for (const one of cards) { one.stale = true; one.draw(true); }
+});
+addEventListener("afterprint", () => {
+  const root = document.documentElement;
+  root.classList.remove("printing");
+  if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+  for (const one of document.querySelectorAll("details[data-printed]")) { one.open = false; delete one.dataset.printed; }
+  for (const one of cards) { one.stale = true; one.drawSoon(); }
+});
+
 // cards that have left the page are let go, with what plotly.js keeps of them
 export function forget(within) {
   for (const one of cards) if (within.contains(one.element)) one.gone();
@@ -205,8 +223,8 @@ export class Card {
     waiting.add(this);
   }
 
-  draw() {
-    if (!this.shown || !this.plot?.isConnected || !globalThis.Plotly) return; // plotly.js may still be on its way
+  draw(unseen = false) {
+    if (!(this.shown || unseen) || !this.plot?.isConnected || !globalThis.Plotly) return; // plotly.js may still be on its way
     this.stale = false;
     const { data, layout } = coloured(this.data.figure);
     const log = this.isLog();
