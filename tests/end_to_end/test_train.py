@@ -293,6 +293,39 @@ def test_a_small_budget_means_fewer_epochs_and_the_schedule_still_ends(empty_fol
     assert run.series("lr").last < 1e-5
 
 
+SLOWER = """
+import time
+from torch import nn
+
+class Slower(nn.Linear):
+    evaluated = 0
+    def forward(self, x):
+        Slower.evaluated += not self.training and len(x) == 27  # validation
+        time.sleep(0.05 if Slower.evaluated > 5 else 0)
+        return super().forward(x)
+
+def make(shape, classes):
+    return Slower(shape[0], classes)
+"""
+
+
+def test_a_training_that_grows_slower_than_was_measured_keeps_to_its_time(empty_folder):
+    Path("mynet.py").write_text(SLOWER)
+    began = time.perf_counter()
+    run = train(Recipe(data="wine", model="mynet.py:make", epochs=100_000, patience=0, batch=4), time=6, go_on=True)
+    assert time.perf_counter() - began < 20  # it would take hours; the checks and the report have no part in this
+    assert run.events_of("end")[-1].detail["reason"] == "time"
+    assert 1 <= len(run.events_of("epoch")) < run.fact("recipe")["epochs"]
+
+
+def test_steps_are_numbered_without_gaps(empty_folder, capsys):
+    assert cli("train", "iris", *FAST, "--out", "out") == 0
+    told = capsys.readouterr().err
+    assert re.findall(r"^ (\d)  (\w+)", told, re.MULTILINE) == [
+        ("1", "Data"), ("2", "Preprocess"), ("3", "Architecture"), ("4", "Before"), ("5", "Train"), ("6", "Test"),
+    ]  # fmt: skip
+
+
 # bad input
 
 

@@ -35,12 +35,14 @@ class Teller:
         self.console = console or Console(
             file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=quiet
         )
+        self._steps = 0
         self._trials: list[Trial] = []
         self._live: Live | None = None
 
-    def step(self, number: int, title: str, why: str) -> None:
-        text = Text("\n" if number > 1 else "")
-        text.append(f" {number} ", "bold black on cyan" if self.console.is_terminal else "")
+    def step(self, title: str, why: str) -> None:
+        self._steps += 1
+        text = Text("\n" if self._steps > 1 else "")
+        text.append(f" {self._steps} ", "bold black on cyan" if self.console.is_terminal else "")
         text.append(f" {title:<16}", "bold")
         text.append(why, "dim italic")
         self.console.print(text)

@@ -93,6 +93,7 @@ class Study(Shown):
         notes: what was chosen and why: the engine, the lanes, what fell back.
         seconds: all in all, resumed parts included.
         believed: numbers of the trials that were trained again with several seeds, best first.
+        chosen: the number of the trial that is taken instead of the best, where that isn't ahead by more than chance.
         writer: the process that searches (`record.writer`), None once it has laid the study down.
         heard: when a stored study's file last changed (seconds, Unix), 0 of one in memory; not stored.
     """
@@ -109,6 +110,7 @@ class Study(Shown):
     seconds: float = 0.0
     believed: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    chosen: int | None = None
     writer: dict[str, Any] | None = field(default=None, repr=False)
     heard: float = field(default=0.0, repr=False)
 
@@ -132,6 +134,16 @@ class Study(Shown):
             return max(believed, key=lambda trial: trial.rank)
         longest = max(trial.epochs for trial in scored)
         return max((trial for trial in scored if trial.epochs == longest), key=lambda trial: trial.rank)
+
+    @property
+    def choice(self) -> Trial:
+        """The trial that is taken: the chosen one, else the best.
+
+        Raises:
+            ValueError: none is chosen, and no trial has a score.
+        """
+        chosen = next((trial for trial in self.trials if trial.number == self.chosen), None)
+        return self.best if chosen is None else chosen
 
     def ranked(self) -> list[Trial]:
         """All trials with a score, best first: believed ones, then by epochs trained and score."""
@@ -158,6 +170,7 @@ class Study(Shown):
             "notes": list(self.notes),
             "seconds": self.seconds,
             "believed": list(self.believed),
+            "chosen": self.chosen,
             "trials": [trial.to_dict() for trial in self.trials],
             "findings": [one.to_dict() for one in self.findings],
             "writer": self.writer,

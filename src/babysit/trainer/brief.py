@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import Train
+from ..checks import CannotJudge, Train
 from ..data import Split
 from ..record import Recipe, Run
 from . import criterion as losses
@@ -24,12 +25,14 @@ WHOLE = 1_000_000
 """Epochs of a training that is ended by its steps."""
 
 
-def brief(split: Split, prepared: Prepared, base: Recipe) -> Train:
+def brief(split: Split, prepared: Prepared, base: Recipe, *, seconds: float = math.inf) -> Train:
     """The `train` that checks get: short trainings on one split, in memory.
 
     Args:
         prepared: what `prepare(base, split)` gave; used whenever a check leaves preprocessing alone.
+        seconds: that all of them together may take from now on; what is under way then can't be judged.
     """
+    deadline = time.monotonic() + seconds
 
     def train(
         recipe: Recipe,
@@ -43,7 +46,7 @@ def brief(split: Split, prepared: Prepared, base: Recipe) -> Train:
         ready = prepared if same else prepare(recipe, split, prepared.device)
         if examples is not None:
             ready = ready.subset(_of_all_classes(ready.train.y, ready.task, examples))
-        return _train(recipe.edit(epochs=WHOLE), split, ready, steps, ramp, until)
+        return _train(recipe.edit(epochs=WHOLE), split, ready, steps, ramp, until, deadline)
 
     return train
 
@@ -58,6 +61,7 @@ def _train(
     steps: int,
     ramp: tuple[float, float] | None,
     until: float | None,
+    deadline: float,
 ) -> Run:
     training = Training(recipe, split, prepared=prepared)
     run = Run()
@@ -69,6 +73,8 @@ def _train(
         run.append(0, _start(training, loss) | _norms(training))
         batches = _endless(training)
         for step in range(steps):
+            if time.monotonic() > deadline:
+                raise CannotJudge("the time that the checks may take is over")
             x, y = next(batches)
             rate = recipe.lr if ramp is None else _ramped(ramp, step / max(1, steps - 1))
             value, outputs = training.take_step(x, y, rate)

@@ -10,8 +10,10 @@ from time import perf_counter
 from ..errors import RecipeError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+CHECKS = 0.25
+"""The share of the whole that the checks before learning may take."""
 SEARCH = 0.6
-"""The share of what is left that the search may take; training gets nearly all of the rest."""
+"""The share of what is left that the search may take; training gets nearly all of the rest, and never less than it needs."""
 KEEP = 0.04
 """The share kept for the test and the report, beside"""
 RESERVE = 2.0
@@ -67,15 +69,20 @@ class Budget:
         return self.left - (0.0 if self.seconds is None else min(self.left, RESERVE + KEEP * self.seconds))
 
     def for_search(self, training: float) -> float:
-        """Seconds that a search may take from now on.
+        """Seconds that a search may take from now on: 0 where the training needs all that is left.
 
         Args:
             training: seconds that one whole training is expected to take. Without a limit the search
-                gets as long, and at least 10 seconds.
+                gets four times as long, and at least 10 seconds.
         """
         if self.seconds is None:
-            return max(10.0, training)
-        return SEARCH * self.for_training()
+            return max(10.0, 4 * training)
+        room = self.for_training()
+        return max(0.0, min(SEARCH * room, room - training))
+
+    def for_checks(self) -> float:
+        """Seconds that the checks before learning may take; infinite without a limit."""
+        return math.inf if self.seconds is None else CHECKS * self.seconds
 
 
 def epochs_within(epochs: int, needed: float, room: float) -> int:

@@ -14,6 +14,7 @@ from ..errors import TrainingError
 from ..record import Recipe
 from ..record.study import Study, Trial
 from ..registry import members
+from ..views.words import duration, plural
 from .brief import brief
 from .budget import Budget, epochs_within
 from .folder import SEARCH, Plan
@@ -25,8 +26,8 @@ from .words import about_folds, refusal
 
 PATIENCE = 120.0
 """Seconds that folds may take where there is no budget; a small set whose trainings are long keeps its validation part."""
-
-
+LEAST = 1.0
+"""Seconds of a search that is worth beginning."""
 FOLDED = 0.6
 """The share of what training may take that folds are begun within; they and the training then fit."""
 
@@ -84,8 +85,8 @@ class Decision:
         save()
 
     def _gates(self, go_on: bool) -> None:
-        self.show.step(4, "Before learning", "a minute here saves hours: most faults show before any real training")
-        train_a_little = brief(self.split, self.prepared, self.recipe)
+        self.show.step("Before learning", "a minute here saves hours: most faults show before any real training")
+        train_a_little = brief(self.split, self.prepared, self.recipe, seconds=self.budget.for_checks())
         found = gates(members("babysit.checks", Check))  # type: ignore[arg-type]
         self.plan.checks = []
         with self.show.progress("checking", len(found)) as update:
@@ -100,8 +101,13 @@ class Decision:
                     raise TrainingError(refusal(gate, outcome.expected, outcome.measured, outcome.reason))
 
     def _search(self, search: Search, fields: Sequence[str] | None) -> None:
-        self.show.step(5, "Search", "coarse to fine: many short trials first, then longer ones around the best")
-        seconds = self.budget.for_search(self._seconds_of_training())
+        needed = self._seconds_of_training()
+        seconds = self.budget.for_search(needed)
+        if seconds < LEAST:
+            left = duration(self.budget.for_training())
+            self.show.facts([("no search", f"the training takes {duration(needed)}, and {left} are left for it")])
+            return
+        self.show.step("Search", "coarse to fine: many short trials first, then longer ones around the best")
         with self.show.progress("searching", seconds) as update:
             began = perf_counter()
 
@@ -121,7 +127,7 @@ class Decision:
         self.plan.study = study.to_dict()
         self.show.study(study)
         try:
-            best = study.best.params
+            best = study.choice.params
         except ValueError:  # not one trial came through: the recipe stays as it was, and says so
             best = {}
         self.recipe = self.recipe.edit(best)
@@ -150,7 +156,9 @@ class Decision:
         """Fewer epochs where the budget asks for that, so that the schedule comes to its end."""
         epochs = epochs_within(self.recipe.epochs, needed, room)
         if epochs < self.recipe.epochs:
-            self.show.facts([("time", f"{epochs} epochs instead of {self.recipe.epochs} fit into the budget")])
+            self.show.facts(
+                [("time", f"{plural(epochs, 'epoch')} instead of {self.recipe.epochs} fit into what is left")]
+            )
         self.recipe = self.recipe.edit(epochs=epochs)
 
 

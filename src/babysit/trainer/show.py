@@ -17,8 +17,8 @@ Update = Callable[[float, str], None]
 class Show(Protocol):
     """Gets told each step of the whole recipe; the command line's prints them."""
 
-    def step(self, number: int, title: str, why: str) -> None:
-        """A step begins; `why` explains it in one line."""
+    def step(self, title: str, why: str) -> None:
+        """The next step begins; `why` explains it in one line."""
         ...
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -49,7 +49,7 @@ class Show(Protocol):
 class Silent:
     """Tells nobody."""
 
-    def step(self, number: int, title: str, why: str) -> None: ...
+    def step(self, title: str, why: str) -> None: ...
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None: ...
 

@@ -129,7 +129,7 @@ def _resumed(
 
 
 def _data(recipe: Recipe, data: Any, show: Show) -> Split:
-    show.step(1, "Data", "split before anything is computed, so that nothing of the test leaks into training")
+    show.step("Data", "split before anything is computed, so that nothing of the test leaks into training")
     with show.progress("reading", 1) as update:
         split = load(recipe, data=data)
         update(1, "")
@@ -168,11 +168,11 @@ class _Job:
             folds = folds_of(self.plan)
             return self._finish(self._train(prepared, summed, folds), folds)
 
-    # steps 2 and 3: what is made of the data
+    # what is made of the data
 
     def _preprocess(self) -> Prepared:
         name = auto(self.split.shape) if self.recipe.preprocess == "auto" else self.recipe.preprocess
-        self.show.step(2, "Preprocess", "statistics of the training part alone, in the network's first layer")
+        self.show.step("Preprocess", "statistics of the training part alone, in the network's first layer")
         with self.show.progress("fitting", 1) as update:
             prepared = prepare(self.recipe, self.split, self.device)
             update(1, "")
@@ -184,7 +184,7 @@ class _Job:
 
     def _architecture(self, prepared: Prepared) -> None:
         recipe = self.recipe
-        self.show.step(3, "Architecture", "a first guess; the search may change it")
+        self.show.step("Architecture", "a first guess; the search may change it")
         with torch.random.fork_rng(devices=[]):
             network = prepared.network(recipe).network
         count = sum(parameter.numel() for parameter in network.parameters())
@@ -206,7 +206,7 @@ class _Job:
         self.plan.seconds = self.before + self.budget.spent
         self.plan.write(self.folder)
 
-    # step 6: training
+    # training
 
     def _train(self, prepared: Prepared, summed: dict[str, Any], folds: Folds | None) -> Training:
         split = self.split
@@ -214,7 +214,7 @@ class _Job:
             split = joined(split)
             prepared = prepare(self.recipe, split, self.device)
         why = "the best weights by validation are kept" if folds is None else "on train and validation together"
-        self.show.step(6, "Train", f"{why}; the test part is not looked at")
+        self.show.step("Train", f"{why}; the test part is not looked at")
         path = self.folder / CHECKPOINT
         tensors, plain = checkpoint.load_tensors(path) if path.exists() else ({}, {})
         store = Store(self.folder, resume=plain.get("step", 0) if path.exists() else 0)
@@ -241,6 +241,9 @@ class _Job:
         epochs = self.recipe.epochs if folds is None else folds.until
         with self.show.progress("training", epochs) as update, stopping(training):
             while training.ended is None and len(training.history) < epochs:
+                if training.history and self.budget.for_training() <= 0:
+                    training.ended = "time"
+                    break
                 epoch = training.epoch(on_look=saver.maybe)
                 if epoch is None:
                     saver.save(training)
@@ -265,10 +268,10 @@ class _Job:
         for name, value in known.items():
             store.set_fact(name, value)
 
-    # step 7: the one test
+    # the one test
 
     def _finish(self, training: Training, folds: Folds | None) -> Run:
-        self.show.step(7, "Test", "once, on examples that nothing has seen; the interval says how sure that is")
+        self.show.step("Test", "once, on examples that nothing has seen; the interval says how sure that is")
         training.restore_best()
         network = training.model.eval()
         task = self.split.task

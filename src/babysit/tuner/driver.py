@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ from .rungs import Rung, write_rung
 from .space import Space
 from .stages import KEEP, WIDEN, Seen, Staged, at_edge, ladder, survivors
 
+LANES = 16
+"""Trials at once that the time of a full training is measured with."""
+GRACE = 0.5
+"""Seconds in which what ended together with the time is still taken."""
 CALLS = 0.1
 """Seconds between two calls of `on_progress`."""
 
@@ -74,6 +79,7 @@ class Search:
         if hasattr(self.executor, "deadline") and self.plan.seconds is not None:
             self.executor.deadline = time.monotonic() + self._left()  # type: ignore[attr-defined]
         try:
+            self.plan = self._measured()
             stage = first = self._stage_now()
             while (count := self._count(stage)) > 0:
                 self._stage(stage, count)
@@ -99,6 +105,22 @@ class Search:
             self.study.save(self.out / "study.json")
         self.ledger.close()
         self.executor.close()
+
+    def _measured(self) -> Plan:
+        """The plan with the seconds of a full training in it, where they decide the first stage's size and can be measured."""
+        expected = getattr(self.executor, "expected", None)
+        if (
+            expected is None
+            or self.plan.seconds is None
+            or self.plan.each is not None
+            or self.ledger.state.get("sizes")
+        ):
+            return self.plan
+        middle = self.space.edit(np.full(len(self.space), 0.5))
+        job = Job(0, middle, self.plan.epochs, self.plan.epochs)
+        with contextlib.suppress(RecipeError):  # these values can't be trained; others may
+            return replace(self.plan, each=self.folds * expected(self.work, job, LANES))
+        return self.plan
 
     # a stage
 
@@ -168,7 +190,7 @@ class Search:
                 elif len(mine) == self.folds:
                     self._take(trial, mine)
                 self._tell(stage, number, until, lanes, len(came))
-                if self._left() <= 0:
+                if self._left() <= -GRACE:
                     break
         if len(failed) == len(lanes) and not any(trial.epochs for trial in self.study.trials):
             # nothing was ever trained: the model or training itself is wrong, and mended it may try the same again

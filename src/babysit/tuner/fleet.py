@@ -28,7 +28,7 @@ from .job import Job, Outcome, Train
 from .probe import WORDS, Choice, choose, summary
 from .processes import Processes, ended, forks
 from .result import cores
-from .solo import steps_of
+from .solo import steps_of, warm
 from .work import Work
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 WORTH = 0.3
 """Seconds of work one by one from which on processes are begun for it: they cost a tenth of that."""
 HANDED = 0.2
-"""Seconds of work that a process is handed at once, at least a job."""
+"""Seconds of work that a process is handed at once, at least a job;"""
+BEGUN = 0.02
+"""what a job takes besides its steps: its network, its optimizer, its validation."""
 ENGINES = ("auto", "batched", "vmap", "solo")
 
 
@@ -73,6 +75,7 @@ class Fleet:
                     return
                 yield train(job)
             return
+        jobs = list(jobs)
         with _one_thread(train):  # measured as it will run
             able, refused = _buildable(train, jobs)
             cohorts = self._cohorts(train, able)
@@ -83,7 +86,18 @@ class Fleet:
         else:
             alone = []
         yield from self._run(train, cohorts)
-        yield from self._in_processes(train, alone)
+        turn = {
+            job.key: number for number, job in enumerate(jobs)
+        }  # one trial's folds after another, not all trials' first
+        yield from self._in_processes(train, [(one[0], job) for one in alone for job in one[2]], turn)
+
+    def expected(self, work: Work, job: Job, lanes: int) -> float:
+        """Seconds that each of so many trainings like this job takes, when all threads or processes are at it."""
+        with _one_thread(work):
+            found = work.design(job)
+            fold = work.fold(work.recipe_of(job), job.fold)
+            choice = self._choice(work, (found.key, len(fold.y), len(fold.val_y)), found, [job] * lanes)
+        return _seconds(work, choice, job) / self._threads(work)
 
     def close(self) -> None:
         """Stop what runs, and end the processes. Safe to call twice."""
@@ -153,14 +167,17 @@ class Fleet:
             return False
         return self._processes is not None or sum(_seconds(work, *one) for one in alone) > WORTH
 
-    def _in_processes(self, work: Work, cohorts: list[tuple[Choice, Design | None, deque[Job]]]) -> Iterator[Outcome]:
-        jobs = [job for _, _, mine in cohorts for job in mine]
-        if not jobs or self._over():
+    def _in_processes(
+        self, work: Work, alone: list[tuple[Choice, Job]], turn: dict[tuple[int, int, int], int]
+    ) -> Iterator[Outcome]:
+        if not alone or self._over():
             return
         if self._processes is None:
+            warm()  # once, not once in every fork
             self._processes = Processes(self._threads(work), "solo")
             self._tell()
-        each = sum(_seconds(work, choice, job) for choice, _, mine in cohorts for job in mine) / len(jobs)
+        each = BEGUN + sum(_seconds(work, *one) for one in alone) / len(alone)
+        jobs = sorted((job for _, job in alone), key=lambda job: turn[job.key])
         self._processes.most = max(1, round(HANDED / each))
         self._processes.deadline = self.deadline
         known = len(self._processes.notes)

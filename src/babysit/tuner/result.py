@@ -31,11 +31,11 @@ class Searched(Study):
 
     @property
     def best_recipe(self) -> Recipe:
-        """The base edited by the best trial's fields (those that a recipe has)."""
+        """The base edited by the fields (those that a recipe has) of the trial that is taken."""
         from .work import FIELDS
 
         assert self.recipe is not None
-        return self.recipe.edit({name: value for name, value in self.best.params.items() if name in FIELDS})
+        return self.recipe.edit({name: value for name, value in self.choice.params.items() if name in FIELDS})
 
     def fit_best(self, seeds: int = 5) -> Trial:
         """Train the best recipe in full with several seeds: score is the mean, `sd` its standard deviation."""

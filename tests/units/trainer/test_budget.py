@@ -57,13 +57,24 @@ def test_what_was_spent_before_counts():
     assert (budget.left, budget.for_training(), budget.for_search(5)) == (0, 0, 0)
 
 
-def test_without_a_limit_it_never_ends_and_a_search_gets_as_long_as_a_training():
+@given(seconds=st.floats(1, 1e5), before=st.floats(0, 1), training=st.floats(1e-3, 1e6))
+def test_a_training_gets_what_it_needs_whatever_the_search_spends(seconds, before, training):
+    clock = Clock()
+    budget = Budget(seconds, clock=clock)
+    clock.now += before * seconds
+    room = budget.for_training()
+    clock.now += budget.for_search(training)
+    assert budget.for_training() >= min(training, room) - 1e-6 * seconds
+
+
+def test_without_a_limit_it_never_ends_and_a_search_gets_as_long_as_four_trainings():
     clock = Clock()
     budget = Budget(None, clock=clock)
     clock.now += 1e9
     assert math.isinf(budget.left)
     assert math.isinf(budget.for_training())
-    assert (budget.for_search(3.0), budget.for_search(50.0)) == (10.0, 50.0)
+    assert math.isinf(budget.for_checks())
+    assert (budget.for_search(2.0), budget.for_search(50.0)) == (10.0, 200.0)
 
 
 @pytest.mark.parametrize("text", ["soon", "", "-3", "0", "2x", "1m 3", "nan", "inf"])

@@ -46,7 +46,7 @@ class Training:
         model: the whole network, preprocessing and target scale included (buffers).
         history: an `Epoch` for each pass.
         best: the best `Epoch` by validation; `restore_best()` puts its weights back.
-        ended: why there is nothing more to do: "epochs", "patience", "not finite", or None.
+        ended: why there is nothing more to do: "epochs", "patience", "not finite", "time" (said from outside), or None.
     """
 
     def __init__(
