@@ -132,6 +132,7 @@ def _arguments(source: str, words: tuple[str, ...], options: dict[str, Any]) -> 
     """The call of `babysit.search` that the command line means."""
     from ..errors import RecipeError
     from ..record import Recipe
+    from ..record.named import look_up
 
     plain = [word for word in words if "=" not in word]
     edit = Recipe.parse(word for word in words if "=" in word)
@@ -151,6 +152,7 @@ def _arguments(source: str, words: tuple[str, ...], options: dict[str, Any]) -> 
     elif others:
         raise RecipeError(f"one source must be given, but also got {' '.join(others)}")
     recipe = Recipe(data=data, epochs=30).edit(edit)
+    look_up(recipe.model)
     return {"data": data, "recipe": recipe, **_common(options, spaces)}
 
 

@@ -98,6 +98,7 @@ def _recipe(source: str, words: tuple[str, ...], options: dict[str, Any]) -> tup
     from pathlib import Path
 
     from ..record import Recipe
+    from ..record.named import look_up
 
     searched = [word.partition("=")[2] for word in words if word.startswith("search=")]
     edit: dict[str, Any] = dict(Recipe.parse(word for word in words if not word.startswith("search=")))
@@ -107,9 +108,11 @@ def _recipe(source: str, words: tuple[str, ...], options: dict[str, Any]) -> tup
         given = set(tomllib.loads(Path(source).read_text(encoding="utf-8")))
     else:
         recipe, given = Recipe(data=source), {"data"}
+    recipe = recipe.edit(edit)
+    look_up(recipe.model)
     names = options["search_fields"] or (searched[-1] if searched else None)
     fields = [name.strip() for name in names.split(",") if name.strip()] if names else None
-    return recipe.edit(edit), given | set(edit), fields
+    return recipe, given | set(edit), fields
 
 
 def _search() -> Any:

@@ -16,6 +16,7 @@ from torch import nn
 
 from ..errors import BabysitError, RecipeError, did_you_mean
 from ..record import Recipe
+from ..record.named import no_such
 from .block import outputs
 
 OPTIONS = ("width", "depth", "activation", "pieces", "norm", "dropout")
@@ -87,8 +88,12 @@ def factory(where: str) -> Any:
         raise RecipeError(f"model must be mlp, convnet, resnet or module:factory, but got {where!r}")
     module = _load(place)
     if not hasattr(module, attribute):
-        public = [name for name in vars(module) if not name.startswith("_")]
-        raise RecipeError(f"{place} has no {attribute!r}{did_you_mean(attribute, public)}")
+        own = [
+            name
+            for name, one in vars(module).items()
+            if callable(one) and getattr(one, "__module__", "") == module.__name__
+        ]
+        raise RecipeError(no_such(place, attribute, own))
     found = getattr(module, attribute)
     if isinstance(found, nn.Module):
         raise RecipeError(f"{where} must be a function or class, but is a network already made: wrap it in a function")

@@ -17,6 +17,7 @@ from ..data.summary import summary
 from ..doctor import Verdict, diagnose
 from ..errors import DataError, RecipeError, RecordError, TrainingError
 from ..nn import model_name
+from ..nn.foreign import factory
 from ..nn.preprocess import auto
 from ..record import Event, Recipe, Run, Store
 from ..record.folders import name_for
@@ -94,6 +95,8 @@ def train(
         raise RecipeError("train needs a recipe, or a run to resume")
     recipe = recipe if device is None else recipe.edit(device=device)
     place = device_of(recipe.device)
+    if ":" in recipe.model:
+        factory(recipe.model)  # a wrong name is said before the data are read
     split = _data(recipe, data, show)
     given = chosen(recipe) if given is None else given
     with made(out, name_for(recipe.data) if recipe.data else "run") as folder:

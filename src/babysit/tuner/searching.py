@@ -87,6 +87,7 @@ def search(
     from torch import nn
 
     from ..data import Split, load
+    from ..nn.foreign import factory
     from .work import Work
 
     base = recipe or Recipe(epochs=30)
@@ -97,6 +98,8 @@ def search(
     own = model is not None or ":" in base.model
     if model is not None and (isinstance(model, nn.Module) or not callable(model)):
         raise RecipeError(f"model must be a function that makes a network, such as lambda hp: …, but is {_kind(model)}")
+    if ":" in base.model:
+        factory(base.model)  # a wrong name is said before the data are read
     chosen = None if space is None else Space.of(space, base=None if own else base)
     script = train if isinstance(train, ScriptTraining) else None
     if epochs is not None:

@@ -63,6 +63,15 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     assert done.stdout.count("width:") == 4
 
 
+def test_a_wrong_name_is_said_before_the_data_are_read(empty_folder):
+    (empty_folder / "mynet.py").write_text("def make(hp): ...")
+    with pytest.raises(RecipeError, match=r"mynet.py has no 'maker' \(did you mean make\?\): it has make"):
+        call("mynet.py:maker", "missing.csv", "--fields", "lr")
+    (empty_folder / "netsofmine.py").write_text("def make(hp): ...")
+    with pytest.raises(RecipeError, match=r"netsofmine has no 'nosuch': it has make"):
+        call("missing.csv", "model=netsofmine:nosuch", "--fields", "lr")
+
+
 QUICK = ["iris", "--fields", "lr", "--trials", "4", "--epochs", "2", "--seeds", "1"]
 
 
@@ -122,6 +131,7 @@ def ended(folder):
         (["iris", "wine"], RecipeError, "one source"),
         (["train.py"], RecipeError, "--space space.toml"),
         (["mynet.py:make"], RecipeError, "the data must follow"),
+        (["nowhere.py:make", "iris"], RecipeError, "no file 'nowhere.py'"),
         (["iris", "--fields", "lrr"], RecipeError, "did you mean lr"),
         (["iris", "--time", "soon"], RecipeError, "90s, 5m, 1h"),
         (["iris", "--engine", "warp"], RecipeError, "engine has no 'warp'"),
