@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from babysit.record import Run, Store
+from babysit.record import Finding, Remedy, Run, Store
 from babysit.views.dashboard import serve
 from babysit.views.page import report
 from tests.browser.axe import violations
@@ -134,6 +134,18 @@ def test_on_paper_every_figure_is_drawn_at_its_width_and_in_light_colours(report
     assert 200 < float(one.page.evaluate(last)) <= 690
     assert one.page.evaluate("document.documentElement.classList.contains('printing')") is False
     assert one.troubles == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_remedys_code_is_seen_whole(watched, tmp_path, width):
+    code = "scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=steps // 20)  # and step it"
+    run = Run.of({"loss.train": [0.7] * 60})
+    run.findings = [Finding("a", "b", remedies=(Remedy("c", None, code),))]
+    one = watched(width)
+    one.page.goto(f"file://{report(run, tmp_path / 'r.html')}")
+    one.page.wait_for_selector(".remedy pre")
+    fits = "[...document.querySelectorAll('.remedy pre')].map((one) => [one.scrollWidth <= one.clientWidth, one.textContent])"
+    assert one.page.evaluate(fits) == [[True, code]]
 
 
 def test_every_panel_of_a_run_is_drawn(served, watched):

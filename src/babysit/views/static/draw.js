@@ -286,7 +286,7 @@ function finding(one) {
     node("p", { class: "message" }, one.message),
     one.why ? node("p", { class: "why" }, one.why) : "",
     one.evidence.length ? node("ul", { class: "evidence" }, one.evidence.map((each) => node("li", {}, each))) : "",
-    one.remedies.map((each) => node("div", { class: "remedy" }, node("p", {}, node("span", { "aria-hidden": "true" }, "→ "), each.title), each.code ? node("pre", { tabindex: "0" }, node("code", {}, each.code)) : "")),
+    one.remedies.map((each) => node("div", { class: "remedy" }, node("p", {}, node("span", { "aria-hidden": "true" }, "→ "), each.title), each.code ? node("pre", {}, node("code", {}, each.code)) : "")),
     one.proof.map((each) => node("p", { class: "proof" }, node("span", { "aria-hidden": "true" }, "✔ "), `Proven: ${each}`)));
   if (one.explains.length) {
     words.append(node("details", {}, node("summary", {}, `explains ${one.explains.map((each) => each.id).join(", ")}`),
