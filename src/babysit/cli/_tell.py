@@ -15,12 +15,14 @@ from rich.text import Text
 from ..checks import Outcome
 from ..doctor import Verdict
 from ..record.study import Study, Trial, line
+from ..views.terminal.asked import outcome_text
+from ..views.terminal.hanging import Hanging
+from ..views.terminal.judgement import finding_text, note_text
 
 SHOWN = 8
 """Trials shown while a search goes on."""
 KEPT = 5
 """Trials that stay on the screen after it."""
-_MARKS = {True: ("✔", "green"), False: ("✖", "bold red"), None: ("·", "dim")}
 
 
 class Teller:
@@ -32,38 +34,29 @@ class Teller:
     """
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
-        self.console = console or Console(
-            file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, quiet=quiet
-        )
+        self.console = console or Console(file=sys.stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
+        self.console.soft_wrap = not self.console.is_terminal
         self._steps = 0
         self._trials: list[Trial] = []
         self._live: Live | None = None
 
     def step(self, title: str, why: str) -> None:
         self._steps += 1
-        text = Text("\n" if self._steps > 1 else "")
-        text.append(f" {self._steps} ", "bold black on cyan" if self.console.is_terminal else "")
-        text.append(f" {title:<16}", "bold")
-        text.append(why, "dim italic")
-        self.console.print(text)
+        if self._steps > 1:
+            self.console.print()
+        lead = Text.assemble((f" {self._steps} ", "bold black on cyan"), (f" {title:<16}", "bold"))
+        self.console.print(Hanging(lead, Text(why, "dim italic"), 20))
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         for name, value in rows:
-            text = Text(f"     {name:<13} ", "dim") + Text(value, "bold green" if name == "test" else "")
-            self.console.print(text)
+            self._fact(name, Text(value, "bold green" if name == "test" else ""))
+
+    def _fact(self, name: str, value: Text) -> None:
+        self.console.print(Hanging(Text(f"     {name:<13} ", "dim"), value, 19))
 
     def outcome(self, outcome: Outcome) -> None:
-        mark, style = _MARKS[outcome.passed]
-        text = Text("   ")
-        text.append(f"{mark} {outcome.id:<22} ", style)
-        if outcome.passed is None:
-            text.append(f"can't be judged here: {outcome.reason}", "dim")
-        else:
-            text.append(outcome.measured)
-            text.append(f"   expected {outcome.expected}", "dim")
-            if outcome.reason:
-                text.append(f"\n     {outcome.reason}", "red")
-        self.console.print(text)
+        for part in outcome_text(outcome, self.console.width if self.console.is_terminal else None, name=22):
+            self.console.print(part)
 
     def trials(self, trials: Sequence[Trial]) -> None:
         self._trials = list(trials)
@@ -71,29 +64,29 @@ class Teller:
     def study(self, study: Study) -> None:
         self._trials = []
         for index, trial in enumerate(study.ranked()[:KEPT]):
-            text = Text("   ")
-            text.append("★ " if index == 0 else "  ", "yellow")
-            text.append(line(trial, study.metric, len(study.trials)), "" if index == 0 else "dim")
-            self.console.print(text)
+            lead = Text("   ★ " if index == 0 else "     ", "yellow")
+            told = Text(line(trial, study.metric, len(study.trials)), "" if index == 0 else "dim")
+            self.console.print(Hanging(lead, told, 5))
         broken = [trial for trial in study.trials if trial.state == "broken"]
         if broken:
-            self.console.print(Text(f"     {len(broken)} broken off: {broken[0].why}", "dim"))
+            self._note(f"{len(broken)} broken off: {broken[0].why}", "dim")
         for widening in study.widenings:
-            self.console.print(Text(f"     {widening}", "yellow"))
+            self._note(str(widening), "yellow")
         for note in study.notes:
-            self.console.print(Text(f"     {note}", "dim"))
+            self._note(note, "dim")
+
+    def _note(self, text: str, style: str) -> None:
+        self.console.print(Hanging(Text(), Text(text, style), 5))
 
     def verdict(self, verdict: Verdict) -> None:
         style = {"healthy": "bold green", "findings": "bold yellow"}.get(verdict.status, "dim")
-        text = Text(f"     {'doctor':<13} ", "dim") + Text(verdict.status, style)
-        if verdict.reason:
-            text.append(f"  {verdict.reason}", "dim")
-        self.console.print(text)
+        self._fact(
+            "doctor", Text.assemble((verdict.status, style), (f"  {verdict.reason}" * bool(verdict.reason), "dim"))
+        )
         for one in verdict.roots:
-            mark = "✖" if one.severity == "error" else "!"
-            self.console.print(Text(f"   {mark} {one.id:<22} ", "yellow") + Text(one.message))
-            if one.remedies:
-                self.console.print(Text(f"     try          {one.remedies[0].title}", "dim"))
+            self.console.print()
+            for part in note_text(one) if one.severity == "info" else finding_text(one):
+                self.console.print(part)
 
     @contextlib.contextmanager
     def progress(self, title: str, total: float) -> Iterator[Callable[[float, str], None]]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from ..checks import Check, Outcome
+    from ..views.terminal.hanging import Hanging
 
 
 @click.command(
@@ -51,6 +50,7 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
     from rich.console import Console
 
     from ..checker.check import Report, chosen
+    from ..views.terminal.asked import outcome_text
 
     names = [name.strip() for name in options["only"].split(",") if name.strip()] if options["only"] else None
     checks = chosen(names)
@@ -58,13 +58,15 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
 
     began = clock.perf_counter()
     to_stdout = options["json_to"] == "-"
-    console = Console(stderr=to_stdout, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    console = Console(stderr=to_stdout, highlight=False, emoji=False, markup=False)
+    console.soft_wrap = not console.is_terminal
     report = Report(what=source)
     failed = None
     try:
         for outcome in _told(_outcomes(source, words, checks, options), len(checks), console):
             report.outcomes.append(outcome)
-            console.print(_line(outcome))
+            for part in outcome_text(outcome, console.width if console.is_terminal else None):
+                console.print(part)
     except Exception as error:
         if type(error).__name__ != "ScriptFailed":
             raise
@@ -73,6 +75,7 @@ def command(source: str | None, words: tuple[str, ...], **options: Any) -> None:
     if failed is not None:
         click.echo(f"babysit: {failed}", err=True)
         raise click.exceptions.Exit(3)
+    console.print()
     console.print(_verdict(report))
     if options["json_to"]:
         _write(report.to_dict(), options["json_to"])
@@ -110,38 +113,13 @@ def _told(outcomes: Iterator[Outcome], count: int, console: Any) -> Iterator[Out
             status.update(f"asking {number} of {count} …")
 
 
-def _line(outcome: Outcome) -> Text:
+def _verdict(report: Any) -> Hanging:
     from rich.text import Text
 
-    mark, style = {True: ("✔", "green"), False: ("✖", "bold red"), None: ("·", "dim")}[outcome.passed]
-    text = Text()
-    text.append(f" {mark} ", style)
-    text.append(f"{outcome.id:<26}", "bold" if outcome.passed is False else "dim" if outcome.passed is None else "")
-    seconds = f"{outcome.seconds:.2f} s" if outcome.seconds >= 0.005 else ""
-    if outcome.passed is None:
-        text.append(f"cannot be judged here: {outcome.reason}", "dim")
-        text.append(f"   {seconds}" if seconds else "", "dim")
-        return text
-    text.append(f"{outcome.measured:<38}", "red" if outcome.passed is False else "")
-    text.append(f"   expected {outcome.expected}", "dim")
-    text.append(f"   {seconds}" if seconds else "", "dim")
-    if outcome.reason:
-        text.append(f"\n     {outcome.reason}", "red")
-    for finding in outcome.findings:
-        if outcome.passed is False:
-            for remedy in finding.remedies[:1]:
-                text.append(f"\n     → {remedy.title}", "default")
-                text.append(f"   {remedy.code}" if remedy.code else "", "cyan")
-        elif finding.severity == "info":
-            text.append(f"\n     {finding.message}", "yellow")
-    return text
-
-
-def _verdict(report: Any) -> Text:
-    from rich.text import Text
+    from ..views.terminal.hanging import Hanging
 
     counts = [sum(one.passed is value for one in report.outcomes) for value in (True, False, None)]
-    text = Text("\n ")
+    text = Text()
     if counts[1]:
         names = ", ".join(finding.id for finding in report.findings if finding.severity != "info")
         text.append(f"{counts[1]} failed", "bold red")
@@ -153,7 +131,7 @@ def _verdict(report: Any) -> Text:
     text.append(f", {counts[0]} passed", "dim")
     text.append(f", {counts[2]} not judged here" if counts[2] else "", "dim")
     text.append(f", {report.seconds:.1f} s", "dim")
-    return text
+    return Hanging(Text(" "), text, 1)
 
 
 def _write(plain: dict[str, Any], to: str) -> None:
@@ -175,9 +153,17 @@ def _write(plain: dict[str, Any], to: str) -> None:
 
 
 def _list() -> None:
+    import sys
+
+    from rich.text import Text
+
     from ..checks import Check
     from ..registry import members
+    from ..views.terminal.hanging import Hanging
+    from ..views.terminal.judgement import console
 
+    out = console(sys.stdout)
+    out.soft_wrap = not out.is_terminal
     found: dict[str, Any] = members("babysit.checks", Check)
     for check in sorted(found.values(), key=lambda one: (one.cost, one.gate or 99, one.name)):
-        click.echo(f"{check.name:<26} {check.title}")
+        out.print(Hanging(Text(f"{check.name:<26} ", "cyan"), Text(check.title), 27))

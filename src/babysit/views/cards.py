@@ -16,8 +16,8 @@ from .evidence import evidence_panel
 from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
-from .verdict import explained, folded, kept_proof, newest, span
-from .words import clean, count, duration, ending, number, plural, share, whereabouts
+from .verdict import counted, folded, kept_proof, newest, span
+from .words import clean, count, duration, ending, number, share, whereabouts
 
 SECTIONS = ((0, "Learning"), (40, "Inside the network"), (60, "Examples"), (70, "Machinery"), (80, "Setting"))
 _STUDY_SECTIONS = ((0, "The search"), (60, "Trials"))
@@ -126,8 +126,7 @@ def verdict_card(verdict: Any, run: Run | None) -> dict[str, Any]:
     findings = list(getattr(verdict, "findings", None) or (run.findings if run is not None else ()))
     serious = [one for one in findings if one.severity != "info"]
     status = str(getattr(verdict, "status", "") or ("findings" if serious else "unknown"))
-    roots = [one for one in findings if not explained(one, findings)] or findings
-    words = {"healthy": "Healthy", "unknown": "No verdict yet"}.get(status, plural(len(roots), "finding"))
+    words = {"healthy": "Healthy", "unknown": "No verdict yet"}.get(status, counted(findings))
     worst = min((one.severity for one in serious), key=("error", "warning").index, default="")
     return {"status": clean(status, 40), "words": words, "worst": worst, "reason": clean(getattr(verdict, "reason", "") or "", 1000),
             "findings": [finding_card(root, run, rest) for root, rest in folded(findings)]}  # fmt: skip

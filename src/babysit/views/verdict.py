@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..record import Finding, Run
 from .facts import items, mapping
+from .words import plural
 
 
 def folded(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
@@ -40,6 +41,19 @@ def _root_id(finding: Finding, findings: Sequence[Finding]) -> str:
         finding = by_id[finding.explained_by]
         seen.add(finding.id)
     return finding.id
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """How many causes there are, and how many notes.
+
+    Examples:
+        >>> counted([Finding("a", "…"), Finding("b", "…", explained_by="a"), Finding("c", "…", severity="info")])
+        '1 finding, 1 note'
+    """
+    roots = [one for one in findings if not explained(one, findings)] or list(findings)
+    notes = sum(one.severity == "info" for one in roots)
+    told = [plural(len(roots) - notes, "finding")] * (len(roots) > notes) + [plural(notes, "note")] * (notes > 0)
+    return ", ".join(told) or "0 findings"
 
 
 def span(run: Run) -> float:

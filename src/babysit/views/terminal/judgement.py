@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from ...record import Evidence, Finding, Run
-from ..verdict import explained, folded, kept_proof, span
+from ..verdict import counted, folded, kept_proof, span
 from ..words import clean, count, duration, number, plural, share
+from .hanging import Hanging
 from .spark import spark
 
 MARKS = {"error": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("●", "blue"), "healthy": ("✔", "green")}
@@ -32,27 +32,29 @@ def finding_text(finding: Finding, run: Run | None = None, *, explains: Sequence
         f"{finding.stage}, {share(round(finding.confidence, 2))} sure" if finding.stage != "confirmed" else "confirmed"
     )
     title.append(f"   {sure}, step {count(finding.step)}", "dim")
+    yield title
     place = " · ".join(clean(one, 120) for one in (finding.where, finding.source) if one)
     if place:
-        title.append(f"   {place}", "cyan")
-    yield title
-    yield Padding(Text(clean(finding.message, 2000, lines=True)), (0, 0, 0, 2))
+        yield _beside("  ", "", Text(place, "cyan"))
+    yield _beside("  ", "", Text(clean(finding.message, 2000, lines=True)))
     for evidence in tuple(finding.evidence)[:4]:
-        yield Padding(_evidence(evidence, run), (0, 0, 0, 2))
+        yield _beside("  · ", "dim", _evidence(evidence, run))
     for remedy in tuple(finding.remedies)[:3]:
-        line = Text("→ ", "green")
-        line.append(clean(remedy.title, 300), "default")
-        yield Padding(line, (0, 0, 0, 2))
+        yield _beside("  → ", "green", Text(clean(remedy.title, 300)))
         if remedy.code:
-            yield Padding(Text(clean(remedy.code, 800, lines=True), "bold"), (0, 0, 0, 6))
+            yield _beside("      ", "", Text(clean(remedy.code, 800, lines=True), "bold"), more=4)
     for proof in kept_proof(run, finding) if run is not None else ():
-        yield Padding(Text.assemble(("✔ proven  ", "green"), clean(proof, 400)), (0, 0, 0, 2))
+        yield _beside("  ✔ proven  ", "green", Text(clean(proof, 400)))
     if explains:
-        folded = Text("explains ", "dim")
+        folded = Text(style="dim")
         for index, one in enumerate(explains):
             where = f" ({clean(one.where, 60)})" if one.where else ""
-            folded.append(f"{', ' if index else ''}{clean(one.id, 80)}{where}", "dim")
-        yield Padding(folded, (0, 0, 0, 2))
+            folded.append(f"{', ' if index else ''}{clean(one.id, 80)}{where}")
+        yield _beside("  explains ", "dim", folded)
+
+
+def _beside(lead: str, style: str, text: Text, *, more: int = 0) -> Hanging:
+    return Hanging(Text(lead, style), text, len(lead), more=more)
 
 
 def note_text(finding: Finding) -> Iterator[Any]:
@@ -63,10 +65,10 @@ def note_text(finding: Finding) -> Iterator[Any]:
         (f"{mark} {clean(finding.id, 80)}", style),
         (f"{where}   a note, {share(round(finding.confidence, 2))} sure", "dim"),
     )
-    yield Padding(Text(clean(finding.message, 2000, lines=True)), (0, 0, 0, 2))
+    yield _beside("  ", "", Text(clean(finding.message, 2000, lines=True)))
     could = ", or ".join(clean(one.title, 300) for one in tuple(finding.remedies)[:2])
     if could:
-        yield Padding(Text.assemble(("→ ", "green"), could), (0, 0, 0, 2))
+        yield _beside("  → ", "green", Text(could))
 
 
 def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
@@ -74,13 +76,13 @@ def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
     findings = list(getattr(verdict, "findings", ()))
     status = getattr(verdict, "status", "findings" if findings else "healthy")
     reason = clean(getattr(verdict, "reason", "") or "", 1000)
-    length = _length(run)
+    length = _length(run, reason)
     if not [one for one in findings if one.severity != "info"] and status != "findings":
         mark, style = MARKS["healthy"] if status == "healthy" else ("?", "yellow")
-        yield Text.assemble((f"{mark} {clean(status, 40)}", style), f"  {reason}" if reason else "", (length, "dim"))
+        told = Text.assemble((clean(status, 40), style), f"  {reason}" if reason else "", (length, "dim"))
+        yield _beside(f"{mark} ", style, told)
     else:
-        roots = [one for one in findings if not explained(one, findings)]
-        yield Text.assemble((plural(len(roots), "finding"), "bold"), (length, "dim"))
+        yield Text.assemble((counted(findings), "bold"), (length, "dim"))
         if reason:
             yield Text(reason)
     for root, consequences in folded(findings):
@@ -90,8 +92,7 @@ def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
 
 
 def _evidence(evidence: Evidence, run: Run | None) -> Text:
-    line = Text("· ", "dim")
-    line.append(clean(evidence.what, 80), "dim")
+    line = Text(clean(evidence.what, 80), "dim")
     if evidence.where:
         line.append(f" of {clean(evidence.where, 80)}", "dim")
     if evidence.value is not None:
@@ -113,8 +114,11 @@ def _value(value: float | str) -> str:
     return clean(value, 200) if isinstance(value, str) else number(float(value))
 
 
-def _length(run: Run | None) -> str:
+def _length(run: Run | None, said: str = "") -> str:
+    """How long it was; the steps only where what was `said` leaves them out."""
     if run is None or not run.step:
         return ""
-    lasted = span(run)
-    return f"  · {plural(run.step, 'step')}" + (f" in {duration(lasted)}" if lasted else "")
+    lasted = f"in {duration(span(run))}" if span(run) else ""
+    steps = "" if f"{run.step} steps" in said else plural(run.step, "step")
+    told = " ".join(one for one in (steps, lasted) if one)
+    return f"  · {told}" if told else ""

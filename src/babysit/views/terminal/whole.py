@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from ...record import Run
@@ -15,8 +14,8 @@ from ..facts import mapping
 from ..health import layers
 from ..verdict import span
 from ..words import clean, count, duration, ending, number, share, whereabouts
+from .grid import Grid, Row
 from .judgement import verdict_text
-from .spark import spark
 
 _CURVES = (
     ("loss.train", "loss"), ("loss.val", "val loss"), ("accuracy.train", "accuracy"), ("accuracy.val", "val accuracy"),
@@ -39,10 +38,7 @@ def run_text(run: Run, verdict: Any = None, *, all_layers: bool = False) -> Iter
         yield Text(recipe, "dim")
     yield Text("")
     yield _curves(run)
-    table = _layers(run, all_layers)
-    if table is not None:
-        yield Text("")
-        yield table
+    yield from _layers(run, all_layers)
     if verdict is not None:
         yield Text("")
         yield from verdict_text(verdict, run)
@@ -69,28 +65,23 @@ def _title(run: Run) -> Text:
 
 def _recipe(run: Run) -> str:
     recipe = mapping(run, "recipe")
-    return "  ".join(f"{clean(name, 40)}={clean(value, 60)}" for name, value in recipe.items() if value not in (None, "none", 0))  # fmt: skip
+    return "  ".join(f"{clean(name, 40)}={number(value) if isinstance(value, float) else clean(value, 60)}" for name, value in recipe.items() if value not in (None, "none", 0))  # fmt: skip
 
 
-def _curves(run: Run) -> Table:
-    table = _table("", "first", "best", "last", "")
+def _curves(run: Run) -> Grid:
+    rows = []
     for what, name in _CURVES:
         series = run.series(what)
         if len(series):
             known = series.values[~_not_finite(series.values)]
             best = math.nan if not len(known) else known.max() if "accuracy" in what or "r2" in what else known.min()
             best_text = "" if what in ("lr", "gradient.total") else _value(what, float(best))
-            table.add_row(
-                name,
-                _value(what, series.first),
-                best_text,
-                _value(what, series.last),
-                Text(spark(series.values, 40), "cyan"),
-            )
-    return table
+            rows.append(Row(name, (_value(what, series.first), best_text, _value(what, series.last)), series.values))
+    return Grid(("", "first", "best", "last"), rows)
 
 
-def _layers(run: Run, everything: bool) -> Table | None:
+def _layers(run: Run, everything: bool) -> Iterator[Any]:
+    """The layers, a row each."""
     columns = [
         one
         for one in ("activation.std", "activation.dead", "activation.saturated", "gradient.activation")
@@ -102,35 +93,22 @@ def _layers(run: Run, everything: bool) -> Table | None:
         weights.setdefault(where.rpartition(".")[0], where)
     names += [name for name in weights if name not in names]
     if not names or not (columns or weights):
-        return None
+        return
     left_out = 0
     if len(names) > 24 and not everything:
         ill = sorted(names, key=lambda name: -max((run.last(one, name, 0.0) for one in columns if one in _SHARES), default=0.0))  # fmt: skip
         left_out, names = len(names) - 24, [name for name in names if name in set(ill[:24])]
-    table = _table(
-        "layer", *(one.partition(".")[2].replace("activation", "gradient") for one in columns), "update ratio", ""
-    )
+    rows = []
     for name in names:
         ratio = run.series("update.ratio", weights.get(name, ""))
         cells = [_value(what, run.last(what, name)) if len(run.series(what, name)) else "" for what in columns]
-        dead = run.last("activation.dead", name, 0.0)
-        style = "red" if dead >= 0.5 else ""
-        table.add_row(
-            Text(clean(name, 60), style),
-            *cells,
-            number(ratio.last, 2) if len(ratio) else "",
-            Text(spark(ratio.values, 24), "cyan"),
-        )
+        style = "red" if run.last("activation.dead", name, 0.0) >= 0.5 else ""
+        rows.append(Row(clean(name, 60), (*cells, number(ratio.last, 2) if len(ratio) else ""), ratio.values, style))
+    header = [one.partition(".")[2].replace("activation", "gradient") for one in columns]
+    yield Text("")
+    yield Grid(("layer", *header, "update ratio"), rows, longest=24)
     if left_out:
-        table.add_row(Text(f"and {left_out} healthier ones (--all shows them)", "dim"))
-    return table
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for index, name in enumerate(names):
-        table.add_column(name, justify="left" if index in (0, len(names) - 1) else "right", no_wrap=index > 0)
-    return table
+        yield Text(f"and {left_out} healthier ones (--all shows them)", "dim")
 
 
 def _value(what: str, value: float) -> str:
