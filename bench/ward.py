@@ -71,7 +71,7 @@ class Result:
 def cases(half: str | None, only: Sequence[str], part: tuple[int, int] = (1, 1), ward: Path = HOME) -> list[Case]:
     """The ward's programs, of one half or all, with a word in `only`; every n-th of them from the i-th, by `part` (i, n)."""
     found = [
-        Case(one.name, one.path, [cause for cause in one.causes if cause != "healthy"], one.half)
+        Case(one.name, one.path, [cause for cause in one.causes if cause not in ("", "healthy")], one.half)
         for one in programs(toml=ward / "ward.toml")
         if half in (None, one.half) and (not only or any(word in one.name for word in only))
     ]

@@ -74,11 +74,11 @@ class watch(_watch):
             self._keeper.__enter__()
         return self
 
-    def close(self, reason: str = "finished") -> None:
+    def close(self, reason: str = "finished", **detail: Any) -> None:
         """Stop watching: everything is put back, the record is complete. Safe to call twice."""
         if self._keeper is not None:
             self._keeper.stop()
-        super().close(reason)
+        super().close(reason, **detail)
         if self._display is not None:
             self._display.update(self.run, force=True)
             self._display = None

@@ -120,6 +120,7 @@ class Listening:
 
     def listen_closely(self, wanted: bool) -> None:
         """Hear criteria, activations and zero_grad too; in quiet stretches only where validation may begin."""
+        self.observer.settle()
         if wanted:
             self.patches.wake()
         elif self.observer.hand is None:  # then only zero_grad tells where a step ends
@@ -163,11 +164,13 @@ class Listening:
     # backward
 
     def _backward(self) -> None:
-        observer = self.observer
+        observer, plain = self.observer, self.observer.quiet.backward
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(original)
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+                if plain(tensors):
+                    return original(tensors, *args, **kwargs)
                 if not observer.deep:
                     if self.live:
                         observer.quiet_loss(tensors)
@@ -187,13 +190,15 @@ class Listening:
     # steps
 
     def _steps(self) -> None:
-        observer = self.observer
+        observer, plain = self.observer, self.observer.quiet.step
 
         def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             if observer.deep and self._ours():
                 observer.timed(observer.before_step, optimizer, _has_closure(args, kwargs))
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            if plain(optimizer):
+                return
             if not observer.deep:
                 observer.quiet_step(optimizer)
             elif self._ours():

@@ -28,6 +28,7 @@ class Observer(Steps):
 
     def quiet_loss(self, loss: Any) -> None:
         """backward is about to run."""
+        self.settle()
         if self.awake:
             self.unmatched = 0
             if self.validation.running:
@@ -63,6 +64,7 @@ class Observer(Steps):
 
     def quiet_step(self, optimizer: Optimizer) -> None:
         """An optimizer has stepped."""
+        self.settle()
         held = self.order.by_id.get(id(optimizer))
         if held is None:
             return
@@ -80,11 +82,33 @@ class Observer(Steps):
                 self.buffered.append((step, loss))
                 self.level += 0.1 * (loss - self.level)
                 if loss < self.alarm and step < self.wake:
+                    self._engage(optimizer)
                     return
                 self._safely(self._woken, optimizer, loss)
                 return
             losses.append(loss)
         self._safely(self._woken, optimizer, self._loss_of_interval())
+
+    def _engage(self, optimizer: Optimizer) -> None:
+        """After a plain step: the next ones may be as plain."""
+        if self.was_finite and not self.awake and self.hand is None and self.unscaled is None:
+            self.quiet.engage(optimizer, self.wake - self.step - 1, self.alarm)
+
+    def settle(self) -> None:
+        """Take over what the quiet path has counted."""
+        if not self.quiet.optimizer:
+            return
+        losses, under_way = self.quiet.take()
+        held = self.main
+        assert held is not None
+        held.since_zero += len(losses)
+        held.steps += len(losses)
+        for loss in losses:
+            self.step += 1
+            self.buffered.append((self.step, loss))
+            self.level += 0.1 * (loss - self.level)
+        if under_way is not None:
+            self.losses.append(under_way)
 
     def _safely(self, function: Callable[..., Any], *args: Any) -> None:
         function(*args) if self.busy else self.timed(function, *args)

@@ -28,6 +28,7 @@ from .layers import Layers
 from .models import Models, Root, Site
 from .order import Held, Order
 from .parameters import Parameters
+from .quiet import Quiet
 from .recording import Recording
 from .source import Sources
 from .structure import Structure
@@ -141,6 +142,7 @@ class State:
         self.was_finite = True
         self.last_lr: dict[str, float] = {}
         self.busy = False
+        self.quiet = Quiet()
 
     def put(self, key: Key, value: float) -> None:
         self.host[key] = value
@@ -169,7 +171,10 @@ class State:
 
     def timed(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call one of the methods above: on the watcher's clock, and so that no error of ours gets out."""
-        if self.busy or function.__name__ in self.guard.off:
+        if self.busy:
+            return None
+        self.settle()
+        if function.__name__ in self.guard.off:
             return None
         began, self.busy = own_time(), True
         try:
@@ -196,6 +201,10 @@ class State:
 
     def quiet_step(self, optimizer: Optimizer) -> None:
         """An optimizer has stepped in a quiet stretch (observer)."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Take over what the quiet path has counted (observer)."""
         raise NotImplementedError
 
     def _next_interval(self) -> None:
