@@ -58,10 +58,23 @@ class TrainingError(BabysitError, RuntimeError):
     exit_code = 1
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The way out for a misspelt name: ' (did you mean …?)', or the list of what there is."""
+def did_you_mean(word: str, known: Iterable[str], lists: str = "") -> str:
+    """The way out for a misspelt name: the nearest ones, or the list of what there is.
+
+    Args:
+        lists: the command that lists them, where they are too many for a message.
+
+    Examples:
+        >>> did_you_mean("rleu", ["relu", "tanh"]), did_you_mean("swish", ["relu", "tanh"])
+        (' (did you mean relu?)', ' (there are: relu, tanh)')
+        >>> did_you_mean("relu", ["dead-relu", "tanh"], "babysit layers"), did_you_mean("x", ["relu", "tanh"], "babysit layers")
+        (' (did you mean dead-relu?); `babysit layers` lists all 2', '; `babysit layers` lists all 2')
+    """
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
-    if close:
-        return f" (did you mean {' or '.join(close)}?)"
-    return f" (there are: {', '.join(known)})"
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    close = [*close, *(one for one in known if len(word) > 2 and word in one and one not in close)][:3]
+    near = " or ".join(one for one in (", ".join(close[:-1]), *close[-1:]) if one)
+    all_of_them = (
+        f"; `{lists}` lists all {len(known)}" if lists else "" if close else f" (there are: {', '.join(known)})"
+    )
+    return f" (did you mean {near}?)" * bool(close) + all_of_them

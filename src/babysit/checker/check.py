@@ -145,7 +145,7 @@ def chosen(only: Iterable[str] | None = None) -> list[Check]:
     if only is not None:
         for name in only:
             if name not in known:
-                raise RecipeError(f"there is no check {name!r}{did_you_mean(name, known)}")
+                raise RecipeError(f"there is no check {name!r}{did_you_mean(name, known, 'babysit check --list')}")
         known = {name: known[name] for name in only}
     return sorted(known.values(), key=lambda one: (one.cost, one.gate if one.gate is not None else 99, one.name))
 

@@ -55,7 +55,7 @@ def find(name: str) -> Claim:
         'batch-norm-allows-higher-rates'
         >>> find("relu-can-dye")
         Traceback (most recent call last):
-        babysit.errors.RecipeError: claims has no 'relu-can-dye' (did you mean relu-can-die?)
+        babysit.errors.RecipeError: there is no claim 'relu-can-dye' (did you mean relu-can-die?); `babysit claim` lists all 48
     """
     known = claims()
     name = name.replace("_", "-")
@@ -64,4 +64,4 @@ def find(name: str) -> Claim:
     ending = [one for one in known if one.endswith(f"-{name}")]
     if len(ending) == 1:
         return known[ending[0]]
-    raise RecipeError(f"claims has no {name!r}{did_you_mean(name, known)}")
+    raise RecipeError(f"there is no claim {name!r}{did_you_mean(name, known, 'babysit claim')}")

@@ -6,10 +6,13 @@ This is the border: an error raised on purpose becomes one message and its exit 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
+import shutil
 import sys
 import tempfile
+import textwrap
 import traceback
 from pathlib import Path
 
@@ -94,7 +97,12 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _message(error: BabysitError) -> str:
-    lines = [f"babysit: {error}", *getattr(error, "__notes__", ())]
+    """The error and its notes, wrapped between words where a person reads them."""
+    lines = "\n".join([f"babysit: {error}", *getattr(error, "__notes__", ())]).split("\n")
+    if sys.stderr.isatty():
+        width = max(24, shutil.get_terminal_size().columns - 2)
+        fold = functools.partial(textwrap.wrap, width=width, break_long_words=False, break_on_hyphens=False)
+        lines = [part for line in lines for part in fold(line)]
     return "\n  ".join(lines)
 
 

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from ..views.terminal.hanging import Hanging
+
 MARKS = {"holds": ("✔", "green"), "does-not-hold": ("✖", "red"), "depends": ("◐", "yellow")}
 WIDTH = 120  # of what is piped or written to a file
 WORDS = {"holds": "holds here", "does-not-hold": "does not hold here", "depends": "depends"}
@@ -145,11 +147,19 @@ def listed(known: Iterable[Any], as_json: bool) -> None:
         )
         return
     out, part = _console(sys.stdout), ""
+    out.soft_wrap = not out.is_terminal
     for one in known:
         if one.section.part != part:
             part = one.section.part
             out.print(Text(f"\n{part}", "bold"), soft_wrap=True)
-        out.print(Text.assemble("  ", (f"{one.name:<62}", "cyan"), (one.statement, "dim")), soft_wrap=True)
+        wide = out.width >= 120 or not out.is_terminal
+        out.print(
+            Hanging(
+                Text(f"  {one.name:<62}" if wide else f"  {one.name}", "cyan"),
+                Text(one.statement, "dim"),
+                64 if wide else 6,
+            )
+        )
 
 
 def _console(file) -> Console:

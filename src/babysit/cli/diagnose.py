@@ -24,7 +24,7 @@ def command(run: str, json_to: str | None, fail_on: str | None, allow: tuple[str
     names = {rule.name for rule in rules}
     for name in allow:
         if name not in names:
-            raise BabysitError(f"there is no finding {name!r}{did_you_mean(name, names)}")
+            raise BabysitError(f"there is no finding {name!r}{did_you_mean(name, names, 'babysit explain')}")
     record = read(run)
     verdict = diagnose(record, rules, allow=allow)
     whole = verdict.to_dict(seconds=_seconds(record), overhead=float(record.fact("overhead") or 0.0))

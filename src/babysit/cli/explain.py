@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 
@@ -18,7 +20,7 @@ def command(name: str | None, as_json: bool) -> None:
     if known not in pages:
         from ..errors import BabysitError, did_you_mean
 
-        raise BabysitError(f"there is no finding {name!r}{did_you_mean(known, pages)}")
+        raise BabysitError(f"there is no finding {name!r}{did_you_mean(known, pages, 'babysit explain')}")
     page = pages[known]
     if as_json:
         import json
@@ -54,17 +56,19 @@ def _list(pages: dict[str, tuple[str, str]], as_json: bool) -> None:
     from rich.text import Text
 
     from ..rules import FAMILIES
+    from ..views.terminal.hanging import Hanging
     from ..views.terminal.judgement import console
 
     out = console(sys.stdout)
+    out.soft_wrap = not out.is_terminal
     width = max(map(len, pages))
+    wide = out.width >= 90 or not out.is_terminal
     for family in dict.fromkeys([*FAMILIES, *(family for family, _ in pages.values())]):
         rows = [(name, page.partition("\n")[0]) for name, (where, page) in pages.items() if where == family]
         if rows:
             out.print(Text(HEADINGS.get(family, family), "bold"))
         for name, title in rows:
-            line = Text.assemble("  ", (f"{name:<{width}}  ", "cyan"), title)
-            out.print(line, overflow="ellipsis" if out.is_terminal else "ignore", no_wrap=True, crop=out.is_terminal)
+            out.print(Hanging(Text(f"  {name:<{width}}  ", "cyan"), Text(title), width + 4 if wide else 6))
 
 
 HEADINGS = {
@@ -81,6 +85,7 @@ def _print(name: str, page: str) -> None:
 
     from rich.text import Text
 
+    from ..views.terminal.hanging import Hanging
     from ..views.terminal.judgement import console
 
     out = console(sys.stdout)
@@ -88,11 +93,33 @@ def _print(name: str, page: str) -> None:
         click.echo(f"{name}\n\n{page}")
         return
     out.print(Text(name, "bold cyan"))
-    for number, line in enumerate(page.splitlines()):
-        heading = re.match(r"([A-Z][a-z ]+):(?= |$)", line)
-        if number == 0:
-            out.print(Text(line, "bold"))
-        elif heading:
-            out.print(Text.assemble((heading.group(0), "bold"), line[heading.end() :]))
-        else:
-            out.print(Text(line, "dim" if line.lstrip().startswith((">>>", "...")) else ""))
+    for number, (indent, line) in enumerate(_joined(page)):
+        heading = re.match(r"([A-Z][a-z ]+):(?= |$)", line) if not indent else None
+        code = line.startswith((">>>", "...", "[", "("))
+        text = Text(line, "bold" if number == 0 else "dim" if code else "")
+        if heading:
+            text.stylize("bold", 0, heading.end())
+        out.print(Hanging(Text(" " * indent), text, indent, more=4 * (code or indent > 0)))
+
+
+def _joined(page: str) -> Iterator[tuple[int, str]]:
+    """(indentation, line) with the lines of a paragraph, or of what is told of an argument, made one: they were wrapped."""
+    section, kept = "", None
+    for line in page.splitlines():
+        text, indent = line.strip(), len(line) - len(line.lstrip())
+        section = text if text and not indent else section
+        if kept is not None and kept[1] and text and section != "Examples:" and _goes_on(kept, indent):
+            kept = (kept[0], f"{kept[1]} {text}")
+            continue
+        if kept is not None:
+            yield kept
+        kept = (indent, text)
+    if kept is not None:
+        yield kept
+
+
+def _goes_on(kept: tuple[int, str], indent: int) -> bool:
+    """Is a line of this indentation the rest of the one before? In a block each line at its own indentation is a new one."""
+    begun, text = kept
+    heading = text.endswith(":") and " " not in text
+    return not heading and (indent > begun > 0 or indent == begun == 0)
