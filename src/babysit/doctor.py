@@ -54,6 +54,11 @@ class Verdict:
     steps: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """The status and its reason, then each root cause in a few lines."""
+        head = f"{self.status} after {self.steps} steps{': ' * bool(self.reason)}{self.reason}"
+        return "\n".join([head, *map(str, self.roots)])
+
     @property
     def roots(self) -> tuple[Finding, ...]:
         """The findings that no other one explains."""

@@ -80,6 +80,21 @@ def test_a_run_that_learns_is_healthy_and_says_why():
         assert word in verdict.reason
 
 
+def test_printed_in_python_what_is_found_is_read_in_a_few_lines():
+    run = stuck()
+    verdict = diagnose(run)
+    run.findings = list(verdict.findings)
+    assert len(repr(run)) < 200
+    assert "\n" not in repr(run)
+    root = verdict.roots[0]
+    assert len(repr(root)) < 120
+    lines = str(verdict).split("\n")
+    assert lines[0].startswith(f"{verdict.status} after 199 steps")
+    assert lines[1].startswith(f"{root.id}")
+    assert lines[2] == f"  {root.message}"
+    assert len(lines) < 4 * (2 + len(verdict.roots))
+
+
 def test_each_score_is_told_once_and_with_its_own_step():
     run = healthy()
     last = run.step

@@ -74,6 +74,20 @@ class Finding(Shown):
     extra: Mapping[str, Any] = field(default_factory=dict)
     run: Any = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        """In a line; `str` tells it in a few.
+
+        >>> Finding("dead-relu", "relu1: 92 % of the units are dead.", where="relu1", step=20)
+        <Finding dead-relu of relu1: warning, symptom, 50 % sure, step 20>
+        """
+        where, sure = f" of {self.where}" if self.where else "", f"{100 * self.confidence:.0f} % sure"
+        return f"<Finding {self.id}{where}: {self.severity}, {self.stage}, {sure}, step {self.step}>"
+
+    def __str__(self) -> str:
+        """The finding, its message, and what may cure it, a line each."""
+        cures = "".join(f"\n  → {one.title}{f': {one.code}' * bool(one.code)}" for one in self.remedies)
+        return f"{repr(self)[9:-1]}\n  {self.message}{cures}"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "run": None}
 

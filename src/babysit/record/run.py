@@ -48,6 +48,7 @@ class Series(NamedTuple):
         return len(self.values)
 
 
+_SCORES = ("accuracy.train", "accuracy.val", "r2.train", "r2.val")
 EMPTY = Series(np.empty(0, np.int64), np.empty(0))
 
 
@@ -181,6 +182,20 @@ class Run(Shown):
                     run.append(at[index] if at else index, {(what, where): value})
         run.events.extend(events)
         return run
+
+    def __repr__(self) -> str:
+        """In a line: where it lies, how long it is, how its loss went, its newest scores, what was found.
+
+        >>> Run.of({"loss.train": [2.3, 0.25], "accuracy.val": [0.1, 0.94]})
+        <Run: 1 step, loss 2.3 → 0.25, accuracy.val 0.94>
+        """
+        loss = self.series("loss.train")
+        told = [f"{self.step} step{'s' * (self.step != 1)}"]
+        told += [f"loss {loss.first:.4g} → {loss.last:.4g}"] * bool(len(loss))
+        told += [f"{what} {self.last(what):.4g}" for what in ("loss.val", *_SCORES) if self.has(what)]
+        roots = [one.id for one in self.findings if one.explained_by is None]
+        told += [f"found: {', '.join(roots)}"] * bool(roots)
+        return f"<Run{f' {self.folder}' if self.folder else ''}: {', '.join(told)}>"
 
     # writing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -113,6 +114,20 @@ class Study(Shown):
     chosen: int | None = None
     writer: dict[str, Any] | None = field(default=None, repr=False)
     heard: float = field(default=0.0, repr=False)
+
+    def __repr__(self) -> str:
+        """In a line or two: how many trials over what, and the best of them.
+
+        >>> Study({"lr": {"log": [1e-5, 1]}}, [Trial(0, {"lr": 0.0131}, state="complete", score=0.98, epochs=3)])
+        <Study: 1 trial over lr, staged
+          best val_acc: 0.9800, lr: 1.31e-02, 3 epochs (1 / 1)>
+        """
+        many = len(self.trials)
+        told = f"{many} trial{'s' * (many != 1)} over {', '.join(self.space)}, {self.method}"
+        told += f", {self.seconds:.0f} s" if self.seconds else ""
+        with contextlib.suppress(ValueError):  # none has a score
+            told += f"\n  best {line(self.best, self.metric, many)}"
+        return f"<Study: {told}>"
 
     @property
     def ended(self) -> bool:
