@@ -108,6 +108,27 @@ def _weights(run: Run) -> list[Facts]:
     return sorted(kept, key=lambda one: place.get(one.get("module") or "", 10**6))
 
 
+def goes_on(run: Run, index: int) -> bool:
+    """Does what the layer of this weight (its place in `weights`) gives go into a later one? Also where that is not known.
+
+    Of several heads none does but the last, whatever the order in which they are called.
+    """
+    name, known = weights(run)[index].get("module") or "", run.once(_by_name, "fact:modules")
+    for later in weights(run)[index + 1 :]:
+        seen: set[str] = set()
+        waiting = list(known.get(later.get("module") or "", {}).get("after") or [])
+        if not waiting:
+            return True
+        while waiting:
+            here = waiting.pop()
+            if here == name:
+                return True
+            if here not in seen:
+                seen.add(here)
+                waiting += known.get(here, {}).get("after") or []
+    return False
+
+
 def fan_in(one: Facts) -> int:
     """Inputs of one unit of a weight of shape (out, in, …)."""
     return max(1, math.prod(one.get("shape", (1, 1))[1:]))

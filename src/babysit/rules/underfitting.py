@@ -11,7 +11,7 @@ import numpy as np
 from ..record import Evidence, Finding, Run
 from ..record.remedies import LONGER, RAISE_LR, WIDER
 from . import found, rule
-from ._network import module, weights
+from ._network import goes_on, module, weights
 from ._progress import READS, progress
 from ._words import number, percent
 
@@ -93,15 +93,19 @@ def underfitting(run: Run, *, low: float = 0.9, gap: float = 0.02, least: int = 
 def _neck(run: Run, narrow: int = 4) -> tuple[str, float] | None:
     """(place, units) of a hidden layer that is too narrow for a classifier: `narrow` units or fewer than half the classes.
 
-    Of an autoencoder, a regression or a single layer nothing of the kind can be said.
+    Of an autoencoder, a regression or a single layer nothing of the kind can be said, and a head that no other layer
+    follows is as wide as its answer.
     """
     task = run.fact("task") or {}
     classes = int(task.get("classes") or 0)
     if task.get("kind") not in ("classes", "binary", "sequence"):
         return None
-    hidden = [(one.get("module") or one["name"], _units(run, one)) for one in weights(run)[:-1]]
-    if len(hidden) > 5:
+    own = weights(run)
+    if len(own) > 6:
         return None  # in a large net there may be ways around it
+    hidden = [
+        (one.get("module") or one["name"], _units(run, one)) for index, one in enumerate(own[:-1]) if goes_on(run, index)
+    ]
     where, units = min(hidden, key=lambda one: one[1], default=("", math.inf))
     return (where, units) if units <= narrow or 2 * units < classes else None
 

@@ -135,3 +135,34 @@ def test_decay_that_drowns_the_data_is_named_before_the_rate_it_makes_look_high(
         "regularization-too-strong",
         "learning-rate-too-high",
     }
+
+
+@pytest.mark.parametrize(("goes_on", "said"), [(False, "info"), (True, "warning")])
+def test_a_head_of_one_unit_is_no_bottleneck(goes_on, said):
+    """Two heads side by side, the narrow one called first; and a layer of one unit that the last one follows."""
+
+    def linear(name, units, after):
+        return {"name": name, "kind": "Linear", "role": "linear", "out": units, "calls": 1, "after": after}
+
+    facts = {
+        "task": {"kind": "binary", "classes": 2},
+        "criteria": [{"kind": "BCEWithLogitsLoss", "reduction": "mean"}],
+        "modules": [
+            linear("body", 64, []),
+            linear("task", 1, ["body"]),
+            {"name": "act", "kind": "ReLU", "role": "activation", "calls": 1, "after": ["task" if goes_on else "body"]},
+            linear("other", 1, ["act"]),
+        ],
+        "parameters": [
+            {"name": f"{name}.weight", "module": name, "kind": "weight", "shape": shape}
+            for name, shape in (("body", (64, 9)), ("task", (1, 64)), ("other", (1, 64)))
+        ],
+    }
+    score = list(0.8 - 0.3 * np.exp(-np.arange(300) / 40))
+    run = {
+        "loss.train": list(0.45 + 0.24 * np.exp(-np.arange(300) / 40)),
+        "loss.chance": [0.69] * 300,
+        "accuracy.train": score,
+        "accuracy.val": score,
+    }
+    assert severity("underfitting", run, facts) == said
