@@ -104,7 +104,9 @@ def _neck(run: Run, narrow: int = 4) -> tuple[str, float] | None:
     if len(own) > 6:
         return None  # in a large net there may be ways around it
     hidden = [
-        (one.get("module") or one["name"], _units(run, one)) for index, one in enumerate(own[:-1]) if goes_on(run, index)
+        (one.get("module") or one["name"], _units(run, one))
+        for index, one in enumerate(own[:-1])
+        if goes_on(run, index)
     ]
     where, units = min(hidden, key=lambda one: one[1], default=("", math.inf))
     return (where, units) if units <= narrow or 2 * units < classes else None

@@ -11,6 +11,7 @@ import copy
 import functools
 import io
 import math
+import os
 import random
 import sys
 import types
@@ -31,6 +32,7 @@ MOST_BYTES = 1 << 26
 """A model, or a batch, larger than this (64 MiB) is not copied."""
 _PLAIN = (int, float, complex, str, bytes, type(None), type, types.FunctionType, types.BuiltinFunctionType, types.MethodType,
           types.ModuleType, functools.partial, torch.dtype, torch.device, torch.Size, Enum, np.generic, range, slice)  # fmt: skip
+_TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -176,6 +178,7 @@ def named_outside(module: nn.Module) -> list[tuple[dict[str, Any], str]]:
             for function in vars(base).values():
                 if not isinstance(function, types.FunctionType):
                     continue
+                function = _undecorated(function)
                 if function.__closure__ and any(name != "__class__" for name in function.__code__.co_freevars):
                     raise CannotCopy("its methods share variables with what is around them")
                 space = function.__globals__
@@ -183,6 +186,13 @@ def named_outside(module: nn.Module) -> list[tuple[dict[str, Any], str]]:
                     if name in space:
                         found[id(space), name] = (space, name)
     return list(found.values())
+
+
+def _undecorated(function: types.FunctionType) -> types.FunctionType:
+    """What one of PyTorch's own decorators (`torch.no_grad()`) holds."""
+    while function.__code__.co_filename.startswith(_TORCH) and hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -5,6 +5,9 @@ Everything stays on the tensors' device, and nothing is synchronised: what is to
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -25,17 +28,31 @@ def largest_change(before: list[Tensor], after: list[Tensor]) -> Tensor:
     return largest
 
 
-def of_examples(outputs: list[Tensor], size: int, axis: int = 0) -> list[Tensor]:
-    """Outputs that belong to single examples, as (size, …): batch first, second where `axis` is 1, or rows of (size · T, …)."""
+def of_examples(outputs: list[Tensor], size: int, axis: int = 0, given: Sequence[int] = ()) -> list[Tensor]:
+    """Outputs that belong to single examples, as (size, …).
+
+    The batch is the first axis, the second where `axis` is 1, or rows of (size · T, …), as many for each example as one of
+    its own axes is long (`given`: the shape that goes in) or two of them hold places. What has the batch's length along
+    another axis too may compare examples with one another, and is left out.
+
+    Examples:
+        >>> [one.shape for one in of_examples([torch.ones(6, 3), torch.ones(24, 5), torch.ones(6, 6)], 6, given=(6, 4))]
+        [torch.Size([6, 3]), torch.Size([6, 20])]
+        >>> of_examples([torch.ones(24, 5)], 6, given=(6, 2, 9))
+        []
+    """
+    rest = [length for at, length in enumerate(given) if at != axis]
+    places = {*rest, *(a * b for a, b in itertools.pairwise(rest))}
     found = []
     for one in outputs:
         if not one.is_floating_point() or one.ndim < 1 or not one.numel():
             continue
-        if axis == 0 and one.shape[0] == size:
+        alike = sum(length == size for length in one.shape)
+        if axis == 0 and one.shape[0] == size and alike == 1:
             found.append(one)
-        elif one.ndim >= 2 and one.shape[1] == size and (axis == 1 or one.ndim == 3):
+        elif one.ndim >= 2 and one.shape[1] == size and (axis == 1 or one.ndim == 3) and alike == 1:
             found.append(one.transpose(0, 1))
-        elif one.shape[0] % size == 0 and one.ndim >= 2:
+        elif one.shape[0] % size == 0 and one.shape[0] // size in places and one.ndim >= 2 and not alike:
             rows = one.reshape(size, -1) if axis == 0 else one.reshape(-1, size, *one.shape[1:]).transpose(0, 1)
             found.append(rows)
     return found

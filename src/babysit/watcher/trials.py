@@ -112,30 +112,45 @@ def _told(change: float) -> float:
 
 def _of_few(given: copies.Given, target: Tensor | None, time_first: bool) -> list[Tensor] | None:
     """What `_values` tells, of a few examples where that is cheaper and the model can."""
-    x = next(iter(given.tensors.values()))
+    first = _first(given, target)
+    x = given.tensors[first]
     axis = batch_axis(x, target, time_first)
     if axis is None or x.shape[axis] < 2:
         return None
     size, pair = x.shape[axis], at_positions(x, target, axis) if target is not None else None
-    if x.is_cpu and size > FEW:
+    for few in (FEW, FEW - 1) if x.is_cpu and size > FEW else ():  # the other where an axis is as long as the first
         try:
-            return _values(given.narrowed(axis, size, FEW), target, axis, pair)
+            found = _values(given.narrowed(axis, size, few), first, target, axis, pair)
         except copies.CannotCopy:
             raise
         except Exception:  # it wants as many as it was built for
-            pass
-    return _values(given, target, axis, pair)
+            break
+        if found is not None:
+            return found
+    return _values(given, first, target, axis, pair)
+
+
+def _first(given: copies.Given, target: Tensor | None) -> int:
+    """The place of the input whose rows are the examples: that has a row for each answer, else the first.
+
+    A support set, a memory or a graph may come before it.
+    """
+    rows, place = (len(target), target.data_ptr()) if target is not None and target.ndim else (0, 0)
+    fitting = (
+        index for index, one in given.tensors.items() if one.ndim and len(one) == rows and given.places[index] != place
+    )
+    return next(fitting, min(given.tensors))
 
 
 def _values(
-    given: copies.Given, target: Tensor | None, axis: int, pair: tuple[Tensor, Tensor] | None
+    given: copies.Given, first: int, target: Tensor | None, axis: int, pair: tuple[Tensor, Tensor] | None
 ) -> list[Tensor] | None:
     """(9,): change between two equal calls; whether inputs differ at all; change by other examples, by another input; and
     what `_future` tells. −1: not told.
     """
     tensors = given.tensors
-    first = next(iter(tensors))
-    size = tensors[first].shape[axis]
+    shape = tensors[first].shape
+    size = shape[axis]
     place = target.data_ptr() if target is not None else None
     inputs = {
         index: one
@@ -146,10 +161,10 @@ def _values(
 
     def ask(replace: dict[int, Tensor]) -> list[Tensor]:
         torch.manual_seed(0)
-        return of_examples(given.call(body, replace), size, axis)[:1]
+        return of_examples(given.call(body, replace), size, axis, shape)[:1]
 
     base = ask({})
-    if not base or not base[0].numel() or size in base[0].shape[1:]:
+    if not base or not base[0].numel():
         return None
     nothing = base[0].new_full((), -1.0, dtype=torch.float64)
     again = largest_change(base, ask({}))
@@ -159,10 +174,25 @@ def _values(
     example = nothing
     if not _related(given, size, inputs):
         half = slice(0, size // 2)
-        other = ask({index: with_other_examples(one, axis) for index, one in inputs.items()})
+        paired = [index for index in inputs if _is_paired(index, inputs, axis, ask)]
+        other = ask({index: with_other_examples(inputs[index], axis) for index in paired})
         example = largest_change([base[0][half]], [other[0][half]])
     found = [again, differ, example, own, *_future(given, pair, inputs, first, axis, body)]
     return [one.to(again.device) for one in found]
+
+
+def _is_paired(
+    index: int, inputs: dict[int, Tensor], axis: int, ask: Callable[[dict[int, Tensor]], list[Tensor]]
+) -> bool:
+    """Does each example have a row of this input for its own? Not if all that differ in nothing else get the same answer.
+
+    Then the input stands beside all of them: a support set, a memory.
+    """
+    if len(inputs) == 1:
+        return True
+    alike = {at: one.narrow(axis, 0, 1).expand_as(one) for at, one in inputs.items() if at != index}
+    answers = ask(alike)[0]
+    return bool(largest_change([answers], [answers[:1].expand_as(answers)]) > ROUNDING)
 
 
 def _future(

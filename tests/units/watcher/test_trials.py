@@ -110,6 +110,55 @@ def test_a_graph_relates_its_nodes_on_purpose():
     assert "examples" not in fact
 
 
+class Prototypes(nn.Module):
+    """Queries against the mean of each of 4 classes' examples, which come first; `mixed`: queries see one another too."""
+
+    def __init__(self, mixed: bool) -> None:
+        super().__init__()
+        self.body, self.mixed = nn.Linear(6, 8), mixed
+
+    def forward(self, both):
+        support, query = both
+        h = self.body(query)
+        if self.mixed:
+            h = h - h.mean(0)
+        return -torch.cdist(h, self.body(support).reshape(4, -1, 8).mean(1)).pow(2)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3, 6), (4, 6, 6), (24, 6)])
+def test_a_support_set_is_no_leak(shape, mixed):
+    """Also where it has as many examples of each class as there are classes, or as many rows as there are queries."""
+    fact = train(Prototypes(mixed), lambda: ((torch.randn(shape), torch.randn(24, 6)), torch.randint(0, 4, (24,))))
+    assert (fact.fact("dependency")["examples"] > 1e-3) == mixed
+
+
+class Scores(nn.Module):
+    """Every query against every class: as many rows for each class as there are queries and classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(6, 8)
+
+    def forward(self, both):
+        return (self.body(both[1])[:, None] - self.body(both[0]).mean(1)).square().sum(-1).reshape(-1, 1)
+
+
+def test_pairs_of_queries_and_classes_are_no_leak():
+    run = train(Scores(), lambda: ((torch.randn(4, 3, 6), torch.randn(5, 6)), torch.rand(20, 1)), loss=F.mse_loss)
+    assert "examples" not in (run.fact("dependency") or {})
+
+
+class Decorated(Sequence):
+    @torch.no_grad()
+    def generate(self, x):
+        return self(x)[:, -1].argmax(-1)
+
+
+def test_a_method_without_gradients_does_not_keep_a_model_from_being_tried():
+    assert train(Decorated("future"), tokens).fact("dependency")["future"] > 1e-3
+
+
 def test_batch_norm_in_training_mode_is_no_leak():
     model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
     assert train(model, table).fact("dependency")["examples"] == 0
