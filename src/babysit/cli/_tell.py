@@ -14,13 +14,16 @@ from rich.text import Text
 
 from ..checks import Outcome
 from ..doctor import Verdict
-from ..record.study import Study, Trial, line
+from ..record.study import Study
 from ..views.terminal.asked import outcome_text
 from ..views.terminal.hanging import Hanging
 from ..views.terminal.judgement import finding_text, note_text
+from ._rows import trial_rows
 
-SHOWN = 8
+SHOWN = 5
 """Trials shown while a search goes on."""
+BESIDE = 36
+"""Columns of a progress line beside its bar."""
 KEPT = 5
 """Trials that stay on the screen after it."""
 
@@ -37,8 +40,7 @@ class Teller:
         self.console = console or Console(file=sys.stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
         self.console.soft_wrap = not self.console.is_terminal
         self._steps = 0
-        self._trials: list[Trial] = []
-        self._live: Live | None = None
+        self._study: Study | None = None
 
     def step(self, title: str, why: str) -> None:
         self._steps += 1
@@ -58,18 +60,18 @@ class Teller:
         for part in outcome_text(outcome, self.console.width if self.console.is_terminal else None, name=22):
             self.console.print(part)
 
-    def trials(self, trials: Sequence[Trial]) -> None:
-        self._trials = list(trials)
+    def trials(self, study: Study) -> None:
+        self._study = study
 
     def study(self, study: Study) -> None:
-        self._trials = []
-        for index, trial in enumerate(study.ranked()[:KEPT]):
-            lead = Text("   ★ " if index == 0 else "     ", "yellow")
-            told = Text(line(trial, study.metric, len(study.trials)), "" if index == 0 else "dim")
-            self.console.print(Hanging(lead, told, 5))
+        self._study = None
+        if study.ranked():
+            self._note(study.legend(), "dim")
+        for row in trial_rows(study, KEPT, self._width, "   "):
+            self.console.print(row)
         broken = [trial for trial in study.trials if trial.state == "broken"]
         if broken:
-            self._note(f"{len(broken)} broken off: {broken[0].why}", "dim")
+            self._note(f"{len(broken)} broken off, such as: {broken[0].why}", "dim")
         for widening in study.widenings:
             self._note(str(widening), "yellow")
         for note in study.notes:
@@ -97,27 +99,42 @@ class Teller:
             TextColumn("    "),
             SpinnerColumn(style="cyan"),
             TextColumn("{task.description}", style="dim"),
-            BarColumn(32, style="grey23", complete_style="cyan", finished_style="cyan"),
+            BarColumn(
+                max(8, min(32, self.console.width - BESIDE)),
+                style="grey23",
+                complete_style="cyan",
+                finished_style="cyan",
+            ),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}", style="dim"),
             console=self.console,
         )
-        task = bar.add_task(title, total=total, text="")
-        with Live(_Parts(self, bar), console=self.console, transient=True, refresh_per_second=8):
-            yield lambda done, text: bar.update(task, completed=min(done, total), text=text)
+        task = bar.add_task(title, total=total)
+        parts = _Parts(self, bar)
+
+        def update(done: float, text: str) -> None:
+            parts.text = text
+            bar.update(task, completed=min(done, total))
+
+        with Live(parts, console=self.console, transient=True, refresh_per_second=8):
+            yield update
+
+    @property
+    def _width(self) -> int | None:
+        return self.console.width if self.console.is_terminal else None
 
     def _best(self) -> list[Text]:
         """The best trials so far, best first."""
-        ended = [trial for trial in self._trials if trial.score == trial.score]
-        ranked = sorted(ended, key=lambda trial: (trial.rank, trial.epochs), reverse=True)[:SHOWN]
-        return [Text(f"     {line(trial, 'accuracy', len(self._trials))}", "dim") for trial in ranked]
+        if self._study is None:
+            return []
+        return trial_rows(self._study, SHOWN, self._width, "   ")[: max(3, self.console.height - 4)]
 
 
 class _Parts:
-    """What is live: the best trials, then the bar."""
+    """What is live: the best trials, then the bar, then where it stands."""
 
     def __init__(self, teller: Teller, bar: Progress) -> None:
-        self.teller, self.bar = teller, bar
+        self.teller, self.bar, self.text = teller, bar, ""
 
     def __rich__(self) -> Any:
-        return Group(*self.teller._best(), self.bar)
+        said = [Hanging(Text(), Text(self.text, "dim"), 7)] if self.text else []
+        return Group(*self.teller._best(), self.bar, *said)

@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.text import Text
 
+from ..views.terminal.hanging import Hanging
 from . import _page
+from ._rows import trial_rows
+from ._search_table import Live, summary
+
+SHOWN = 10
+"""Trials that are printed in the end."""
 
 
 @click.command("search")
@@ -49,14 +57,11 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
     """
     import json
 
-    from rich.console import Console
-
     from ..errors import TrainingError
 
-    err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    err = Console(file=sys.stderr, highlight=False)
+    err.soft_wrap = not err.is_terminal
     arguments = _arguments(source, words, options)
-    from ._search_table import Live
-
     with _folder(source, options["out"]) as folder:
         try:
             with _page.page(options["page"], folder, kind="study"), Live(err) as live:
@@ -68,21 +73,43 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
                 raise
             click.echo(f"stopped and saved; go on with: {_again(folder)}", err=True)
             raise click.exceptions.Exit(130) from None
-    for note in study.notes:
-        err.print(f"[dim]{note}[/]", markup=True)
-    for one in [*study.widenings, *(found.message for found in study.findings)]:
-        err.print(f"• {one}", markup=False)
-    err.print(f"kept in {folder}; babysit report {folder} draws it", markup=False)
+    _tell(err, study)
     if options["report_file"]:
-        err.print(f"report: {study.report(options['report_file'])}", markup=False)
+        _put(err, f"report: {study.report(options['report_file'])}")
     if options["as_json"]:
         click.echo(json.dumps(study.to_dict()))
     else:
-        click.echo(study.table(10))
+        _table(study)
+    _put(err, f"kept in {folder}; babysit report {folder} draws it")
     try:
-        study.best  # noqa: B018
+        study.choice  # noqa: B018
     except ValueError as error:
         raise TrainingError(str(error)) from None
+
+
+def _tell(err: Console, study: Any) -> None:
+    """What stands beside the table: how it went, what was noticed, how to read it."""
+    _put(err, summary(study), style="bold")
+    for note in study.notes:
+        _put(err, note, "  ", "dim")
+    for one in [*study.widenings, *(found.message for found in study.findings)]:
+        _put(err, str(one), "• ")
+    if study.ranked():
+        _put(err, study.legend(), style="dim")
+
+
+def _put(err: Console, text: str, lead: str = "", style: str = "") -> None:
+    err.print(Hanging(Text(lead), Text(text, style), len(lead)))
+
+
+def _table(study: Any) -> None:
+    """The best trials on the standard output: lines of a terminal's width, or one for each where it goes elsewhere."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        click.echo(study.table(SHOWN))
+        return
+    for row in trial_rows(study, SHOWN, out.width, ""):
+        out.print(row)
 
 
 @contextlib.contextmanager

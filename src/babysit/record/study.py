@@ -161,15 +161,42 @@ class Study(Shown):
         return self.best if chosen is None else chosen
 
     def ranked(self) -> list[Trial]:
-        """All trials with a score, best first: believed ones, then by epochs trained and score."""
+        """All trials with a score: the chosen one, then the best first: believed ones, then by epochs trained and score."""
         scored = [trial for trial in self.trials if math.isfinite(trial.score)]
         believed = set(self.believed)
-        return sorted(scored, key=lambda trial: (trial.number in believed, trial.epochs, trial.rank), reverse=True)
+
+        def place(trial: Trial) -> tuple[Any, ...]:
+            return (
+                trial.number == self.chosen,
+                trial.number in believed,
+                trial.state != "broken",
+                trial.epochs,
+                trial.rank,
+            )
+
+        return sorted(scored, key=place, reverse=True)
+
+    def legend(self) -> str:
+        """How to read the table: what is marked, what ± is, and why a row may stand above higher numbers."""
+        again = [trial for trial in self.trials if trial.number in set(self.believed) and trial.seeds > 1]
+        marked = "★ is taken. " if any(trial is self.choice for trial in self.ranked()[:1]) else ""
+        if again:
+            times = f"{max(trial.seeds for trial in again)} seeds" + (
+                f" on {self.folds} folds" if self.folds > 1 else ""
+            )
+            return (
+                f"{marked}{len(again)} were trained again with other seeds: theirs are means (±) of {times}. The others had one "
+                "seed and stand below, however high: the best of many is luck in part"
+            )
+        return f"{marked}Those trained longest come first" + (
+            f"; means (±) over {self.folds} folds" if self.folds > 1 else ""
+        )
 
     def table(self, count: int | None = 20) -> str:
-        """The trials as text, best first, as in the lecture: `val_acc: 0.980, lr: 1.3e-02, … (3 / 100)`."""
-        total = len(self.trials)
-        return "\n".join(line(trial, self.metric, total) for trial in self.ranked()[:count])
+        """The trials as text, best first, as in the lecture: `val_acc: 0.980, lr: 1.3e-02, … (3 / 100)`; ★ marks what is taken."""
+        ranked = self.ranked()[:count]
+        taken = self.choice if ranked else None
+        return "\n".join(line(trial, self.metric, len(self.trials)) + " ★" * (trial is taken) for trial in ranked)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values (schema 1)."""
@@ -206,15 +233,30 @@ def line(trial: Trial, metric: str, total: int) -> str:
 
     Examples:
         >>> line(Trial(2, {"lr": 0.0131, "width": 64}, state="dropped", score=0.98, epochs=3), "accuracy", 100)
-        'val_acc: 0.9800, lr: 1.31e-02, width: 64, 3 epochs, dropped (3 / 100)'
+        'val_acc: 0.9800, lr: 1.31e-02, width: 64, dropped after 3 epochs (3 / 100)'
     """
+    return ", ".join(parts(trial, metric, total))
+
+
+def parts(trial: Trial, metric: str, total: int) -> list[str]:
+    """The parts of a trial's line: its score, its fields, how far it came."""
     name = {"accuracy": "val_acc"}.get(metric, f"val_{metric}")
     score = f"{trial.score:.4f}" + (f" ± {trial.sd:.4f}" if math.isfinite(trial.sd) else "")
-    parts = [f"{name}: {score}", *(f"{key}: {_short(value)}" for key, value in trial.params.items())]
-    parts.append(f"{trial.epochs} epochs")
-    if trial.state != "complete":
-        parts.append(trial.why or trial.state)
-    return f"{', '.join(parts)} ({trial.number + 1} / {total})"
+    fields = [f"{key}: {_short(value)}" for key, value in trial.params.items()]
+    epochs, behind = plural(trial.epochs, "epoch"), not trial.why or trial.why.startswith("behind")
+    if trial.state == "dropped" and behind:
+        end = [f"dropped after {epochs}"]
+    elif trial.state == "running":
+        end = [f"{epochs} so far"]
+    else:
+        end = [epochs, *([] if trial.state == "complete" else [trial.why or trial.state])]
+    end[-1] += f" ({trial.number + 1} / {total})"
+    return [f"{name}: {score}", *fields, *end]
+
+
+def plural(many: int, word: str) -> str:
+    """`1 epoch`, `2 epochs`."""
+    return f"{many:,} {word}{'' if many == 1 else 's'}"
 
 
 def _short(value: Any) -> str:

@@ -110,10 +110,11 @@ class Decision:
         self.show.step("Search", "coarse to fine: many short trials first, then longer ones around the best")
         with self.show.progress("searching", seconds) as update:
             began = perf_counter()
+            metric = "accuracy" if self.split.task == "classification" else "r2"
 
             def on_trial(trials: Sequence[Trial]) -> None:
-                self.show.trials(trials)
-                update(perf_counter() - began, f"{len(trials)} trials")
+                self.show.trials(Study({}, list(trials), metric, self.recipe.epochs))
+                update(perf_counter() - began, plural(len(trials), "trial"))
 
             study = search(
                 self.recipe,

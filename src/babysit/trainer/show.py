@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..checks import Outcome
 from ..doctor import Verdict
-from ..record.study import Study, Trial
+from ..record.study import Study
 
 Update = Callable[[float, str], None]
 """`update(done, text)`: how far it is, and what to say beside the bar."""
@@ -29,8 +29,8 @@ class Show(Protocol):
         """A check was answered."""
         ...
 
-    def trials(self, trials: Sequence[Trial]) -> None:
-        """A trial of the search has ended; all of them so far."""
+    def trials(self, study: Study) -> None:
+        """A trial of the search has ended; the study so far."""
         ...
 
     def study(self, study: Study) -> None:
@@ -55,7 +55,7 @@ class Silent:
 
     def outcome(self, outcome: Outcome) -> None: ...
 
-    def trials(self, trials: Sequence[Trial]) -> None: ...
+    def trials(self, study: Study) -> None: ...
 
     def study(self, study: Study) -> None: ...
 

@@ -194,9 +194,10 @@ class _Job:
         extras = [f"{recipe.norm} norm"] * (recipe.norm != "none")
         extras += [f"dropout {recipe.dropout:g}"] * (recipe.dropout > 0)
         name = model_name(recipe, self.split.shape)
+        layers = [] if ":" in name else [f"{recipe.depth} x {recipe.width} {recipe.activation}"]
         self.show.facts(
             [
-                ("model", f"{name}, {recipe.depth} x {recipe.width} {recipe.activation}, {count:,} parameters"),
+                ("model", ", ".join([name, *layers, f"{count:,} parameters"])),
                 ("layers", ", ".join([*extras, f"init {recipe.init}"])),
                 (
                     "learns by",

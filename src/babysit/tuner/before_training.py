@@ -39,6 +39,8 @@ LANES = 16
 """Trials at once that the time of a training is measured with."""
 BELIEVED = 3
 """The best so many of a small set's trials are trained again,"""
+SURE = 0.7
+"""(of so many that fit into this share of the time, since a trial's time is known roughly)"""
 SEEDS = 3
 """with so many seeds on every fold, as the recipe as it was is."""
 
@@ -100,7 +102,7 @@ def before_training(
         executor=fleet,
     )
     if folds > 1:
-        return _paired(study, recipe, split, began + seconds)
+        return _paired(study, recipe, split, began + seconds, lambda: on_trial(study.trials))
     return _with_base(study, recipe, split, began + seconds)
 
 
@@ -119,7 +121,9 @@ def _none(
     )
 
 
-def _paired(study: Searched, recipe: Recipe, split: Split, deadline: float) -> Searched:
+def _paired(
+    study: Searched, recipe: Recipe, split: Split, deadline: float, tell: Callable[[], None] = lambda: None
+) -> Searched:
     """The study with its best trials and the recipe as it was trained on the same folds with the same seeds.
 
     A trial takes the recipe's place where it is ahead by more than a standard error of the paired differences:
@@ -140,6 +144,7 @@ def _paired(study: Searched, recipe: Recipe, split: Split, deadline: float) -> S
     rows = {number: row for row, number in enumerate(judged)}
     for outcome in fleet.map(Work(recipe, split, folds=FOLDS), jobs):
         job = outcome.job
+        tell()
         if outcome.broken or outcome.epochs >= recipe.epochs:
             scores[rows[job.trial], job.seed, job.fold] = -math.inf if outcome.broken else outcome.scores[-1]
             losses.setdefault(job.trial, []).append(outcome.losses[-1] if outcome.losses else math.nan)
@@ -181,7 +186,7 @@ def _affordable(full: Sequence[Trial], deadline: float) -> int:
     if not full:
         return 0
     each = float(np.mean([one.seconds for one in full])) / cores()
-    return max(1, min(BELIEVED, int((deadline - time.monotonic()) / max(each, 1e-9)) - 1))
+    return max(1, min(BELIEVED, int(SURE * (deadline - time.monotonic()) / max(each, 1e-9)) - 1))
 
 
 def _with_base(study: Searched, recipe: Recipe, split: Split, deadline: float) -> Searched:

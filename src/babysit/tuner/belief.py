@@ -22,10 +22,15 @@ class Belief:
         epochs: of a full training.
         folds: each seed is trained on all of them.
         left: the seconds that are left, infinite without a budget.
+        tell: told how many of how many trainings are over.
     """
 
-    def __init__(self, executor: Executor, work: Any, epochs: int, folds: int, left: Callable[[], float]) -> None:
+    def __init__(
+        self, executor: Executor, work: Any, epochs: int, folds: int, left: Callable[[], float],
+        tell: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:  # fmt: skip
         self.executor, self.work, self.epochs, self.folds, self.left = executor, work, epochs, folds, left
+        self.tell = tell
 
     def again(self, few: Sequence[Trial], seeds: int) -> list[Trial]:
         """Train with seeds 1 and up, as many trials as there is time for; a trial's score becomes the mean over folds
@@ -36,7 +41,8 @@ class Belief:
         drawn = {trial.number: {0} for trial in fresh}
         jobs = self._jobs(fresh, range(1, seeds))
         with contextlib.closing(closable(self.executor.map(self.work, jobs))) as outcomes:
-            for outcome in outcomes:
+            for number, outcome in enumerate(outcomes, 1):
+                self.tell(number, len(jobs))
                 if outcome.epochs < self.epochs and not outcome.broken:
                     continue  # the time was over
                 value = outcome.scores[-1] if outcome.scores else math.nan

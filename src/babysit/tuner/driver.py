@@ -53,7 +53,7 @@ class Search:
         self.folds, self.out, self.seed = folds, out, seed
         self.on_trial, self.on_progress = on_trial, on_progress
         self._began = time.monotonic()
-        self._told = 0.0
+        self._next_told = 0.0
         identity = {
             "space": space.to_dict(), "epochs": plan.epochs, "folds": folds, "seed": seed,
             "base": base.edit(epochs=plan.epochs).id, "method": plan.name,
@@ -61,7 +61,7 @@ class Search:
         sampler = methods.optuna_sampler(plan.method, seed) if plan.sampler else None
         self.ledger = Ledger(name, identity, storage=storage, folder=out, sampler=sampler)
         self.method = None if plan.sampler else self._method(space)
-        self._belief = Belief(executor, work, plan.epochs, folds, self._left)
+        self._belief = Belief(executor, work, plan.epochs, folds, self._left, self._tell_again)
         self.worker = f"{socket.gethostname()}:{out.resolve() if out is not None else os.getpid()}"
         metric = "accuracy" if task == "classification" else "r2"
         self.study = Searched(
@@ -263,6 +263,10 @@ class Search:
         full.sort(key=lambda trial: trial.rank, reverse=True)
         few = self._belief.again(full[: self.plan.believe], self.plan.seeds)
         self.study.believed = [trial.number for trial in few]
+        if full and not few:
+            self.study.notes.append(
+                "no time was left to train the best again with other seeds: its number is luck in part"
+            )
         if few:
             self.ledger.remember(believed=[trial.to_dict() for trial in few])
 
@@ -354,14 +358,19 @@ class Search:
     def _left(self) -> float:
         return math.inf if self.plan.seconds is None else self.plan.seconds - self._spent()
 
-    def _tell(self, stage: int, rung: int, until: int, lanes: list[Trial], ended: int) -> None:
-        now = time.monotonic()
-        if self.on_progress is None or now - self._told < CALLS:
+    def _tell(self, stage: int, rung: int, until: int, lanes: list[Trial], ended: int, again: Any = None) -> None:
+        """Tell how it stands, now and then: telling takes a hundredth of the time at most."""
+        began = time.monotonic()
+        if self.on_progress is None or began < self._next_told:
             return
-        self._told = now
-        box = self.study.boxes[stage] if stage < len(self.study.boxes) else {}
         racing = sum(trial.state == "running" for trial in lanes)
         self.on_progress(
-            Progress.of(self.study.trials, self.plan.trials, self._spent(), self._left(), box,
-                        stage=stage, rung=rung, until=until, lanes=racing, ended=ended)
+            Progress.of(self.study, self.plan.trials, self._spent(), self._left(),
+                        stage=stage, rung=rung, until=until, lanes=racing, ended=ended, again=again)
         )  # fmt: skip
+        now = time.monotonic()
+        self._next_told = now + max(CALLS, 100 * (now - began))
+
+    def _tell_again(self, done: int, total: int) -> None:
+        """Of the best few's trainings again, so many are over."""
+        self._tell(max(0, len(self.study.boxes) - 1), 0, self.plan.epochs, [], 0, (done, total))

@@ -49,7 +49,7 @@ def _on_edge(study: Study, space: Space) -> list[Finding]:
             found.append(
                 Finding(
                     "search-best-on-edge",
-                    f"the best {name} ({best.params[name]:.3g}) lies at the {side} end of its range ({one}): better ones may lie beyond",
+                    f"the best {name} ({best.params[name]:.3g}) lies at the {side} end of its range, {one}: better ones may lie beyond",
                     "warning", "symptom", 0.6, where=name,
                     evidence=(Evidence(f"param.{name}", None, None, float(best.params[name]), f"inside {one}"),),
                     remedies=(Remedy(f"widen the range of {name}"),),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RecipeError
-from ..record.study import Trial
+from ..record.study import Study
 from . import methods
-from .merits import merit
 from .stages import KEEP, STAGES, ladder, sizes
 
 FIRST = 48
@@ -106,6 +104,8 @@ class Progress:
         dropped, broken: how many fell behind, and broke down.
         rate: trials per second so far; `left` seconds, None when unknown.
         box: of the stage, field -> (low, high).
+        study: all that is known; its first ranked trial is the best so far.
+        again: while the best are trained again, how many of how many trainings are over.
     """
 
     stage: int
@@ -119,24 +119,24 @@ class Progress:
     broken: int
     rate: float
     left: float | None
-    best: Trial | None
     box: dict[str, Any]
+    study: Study
+    again: tuple[int, int] | None = None
 
     @classmethod
     def of(
-        cls, trials: Sequence[Trial], total: int | None, spent: float, left: float, box: dict[str, Any],
-        *, stage: int, rung: int, until: int, lanes: int, ended: int,
+        cls, study: Study, total: int | None, spent: float, left: float, *, stage: int, rung: int, until: int, lanes: int,
+        ended: int, again: tuple[int, int] | None = None,
     ) -> Progress:  # fmt: skip
         """Counted from all trials; `left` seconds by the time budget, infinite without one."""
-        done = [trial for trial in trials if trial.state != "running"]
+        done = [trial for trial in study.trials if trial.state != "running"]
         states = [trial.state for trial in done]
         rate = len(done) / max(spent, 1e-9)
         seconds: float | None = left
         if not math.isfinite(left):
             seconds = (total - len(done)) / rate if rate and total else None
-        scored = [trial for trial in trials if math.isfinite(trial.score) and trial.state != "broken"]
-        best = max(scored, key=lambda trial: (trial.epochs, merit(trial)), default=None)
+        box = study.boxes[stage] if stage < len(study.boxes) else {}
         return cls(
             stage, rung, until, lanes, ended, len(done), total, states.count("dropped"), states.count("broken"), rate,
-            seconds, best, box,
+            seconds, box, study, again,
         )  # fmt: skip

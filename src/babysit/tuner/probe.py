@@ -256,13 +256,35 @@ def summary(engine: str, choices: list[Choice], processes: int = 0) -> str:
     """What an engine was chosen for, and why, in one sentence; `processes` that go one by one."""
     sizes = sorted(choice.parameters for choice in choices)
     size = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
-    names = sorted({name for choice in choices for name in choice.times})
-    told = []
-    for name in names:
-        times = sorted(choice.times[name] * 1e6 for choice in choices if name in choice.times)
-        span = f"{times[0]:.0f}" if len(times) == 1 else f"{times[0]:.0f} to {times[-1]:.0f}"
-        told.append(f"{WORDS[name]} {span} µs")
+    others = sorted({name for choice in choices for name in choice.times} - {engine})
+    told = [_span([choice.times[engine] for choice in choices if engine in choice.times])]
+    told += [
+        f"{WORDS[name]} {_span([choice.times[name] for choice in choices if name in choice.times])}" for name in others
+    ]
     lanes = f", up to {max(choice.width for choice in choices)} networks at once" if engine != "solo" else ""
     if engine == "solo" and processes:
         lanes = f" in {processes} processes"
-    return f"{WORDS[engine]}{lanes}, for networks of {size} parameters: a step of one takes {', '.join(told)}"
+    return f"{WORDS[engine]}{lanes}: a step of one takes {', '.join(told)} ({size} parameters)"
+
+
+def _span(times: list[float]) -> str:
+    """Seconds from the least to the most, in words.
+
+    Examples:
+        >>> _span([51.2e-6, 1.41e-3]), _span([51.2e-6, 442e-6]), _span([0.05])
+        ('51 µs to 1.4 ms', '51 to 442 µs', '50 ms')
+    """
+    low, high = (_short(one) for one in (min(times, default=math.nan), max(times, default=math.nan)))
+    if low == high:
+        return low
+    return f"{low.partition(' ')[0] if low.partition(' ')[2] == high.partition(' ')[2] else low} to {high}"
+
+
+def _short(seconds: float) -> str:
+    return (
+        f"{seconds * 1e6:.0f} µs"
+        if seconds < 1e-3
+        else f"{seconds * 1e3:.2g} ms"
+        if seconds < 1
+        else f"{seconds:.2g} s"
+    )

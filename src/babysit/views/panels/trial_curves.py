@@ -12,11 +12,11 @@ MOST = 200
 
 @panel(of="study", order=50)
 def trial_curves(study):
-    """The score of every trial after each epoch; the best stands out."""
+    """The score of every trial after each epoch; the one that is taken stands out."""
     trials = [one for one in scored(study) if len(one.curve) > 1]
     if not trials:
         return None
-    best = max(trials, key=lambda one: (len(one.curve), one.rank))
+    best = study.choice if study.choice in trials else max(trials, key=lambda one: (len(one.curve), one.rank))
     rest = [one for one in trials if one is not best]
     rest = rest[:: max(1, -(-len(rest) // MOST))]
     marks = []

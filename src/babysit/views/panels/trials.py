@@ -18,11 +18,12 @@ def trials(study):
     if not shown:
         return None
     names = fields(study)[:8]
-    rows = [[str(one.number), _score(one, study), *(_value(one.params.get(name)) for name in names), str(one.epochs),
+    taken = study.choice if ranked else None
+    rows = [[f"{one.number} ★" if one is taken else str(one.number), _score(one, study), *(_value(one.params.get(name)) for name in names), str(one.epochs),
              clean(one.why or one.state, 120)] for one in shown]  # fmt: skip
-    more = f"The best {MOST} of {len(study.trials)}." if len(study.trials) > MOST else ""
+    more = f" The first {MOST} of {len(study.trials)}." if len(study.trials) > MOST else ""
     return Panel("Trials, best first", [Table(["trial", "score", *(name.replace("_", " ") for name in names), "epochs", "state"], rows)],
-                 wide=True, note=more)  # fmt: skip
+                 wide=True, note=f"{study.legend()}.{more}")  # fmt: skip
 
 
 def _score(trial, study) -> str:
