@@ -163,6 +163,18 @@ def holds_another_model(run: Run) -> bool:
     return never and any((one > 0).any() for one in others)
 
 
+def is_cut_off(run: Run, where: str, least: int) -> bool:
+    """Does a backward pass come before each step of this optimizer, and reach nothing that it holds?"""
+    wanted = {"calls.backward": 0, "gradient.missing": 1}
+    if any(
+        len(series := run.series(what, where)) < least or (series.values[-least:] != value).any()
+        for what, value in wanted.items()
+    ):
+        return False
+    elsewhere = run.series("calls.backward_elsewhere", where)
+    return len(elsewhere) >= least and bool((elsewhere.values[-least:] >= 1).all())
+
+
 def adaptive(run: Run) -> bool:
     """Does the first optimizer rescale each element's gradient (Adam and its kin)?"""
     found = optimizers(run)

@@ -9,7 +9,7 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import UNDETACH, advice
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
-from ._network import modules, order, parameters, source
+from ._network import is_cut_off, modules, optimizers, order, parameters, source
 from ._words import listed
 
 REPARAMETERIZE = advice(
@@ -30,11 +30,13 @@ HOW = {
     "fact:graph_cuts",
     "fact:parameters",
     "fact:modules",
+    "calls.backward",
+    "calls.backward_elsewhere",
     "gradient.missing",
     family="coverage",
     explains=(*NOT_LEARNING, *NO_SIGNAL, "dead-relu", "parameters-not-optimized", "loss-term-dominates"),
 )
-def graph_cut(run: Run) -> Iterator[Finding]:
+def graph_cut(run: Run, *, least: int = 3) -> Iterator[Finding]:
     """The gradient's path is cut: layers that run never get a gradient.
 
     Why it matters: what lies before the cut never learns. It stays as it was initialized, and the rest has to make do.
@@ -50,7 +52,8 @@ def graph_cut(run: Run) -> Iterator[Finding]:
 
     Args:
         run: reads the fact `graph_cuts`: modules that ran in a trained forward and whose trainable parameters never
-            got a gradient, though later ones did.
+            got a gradient, though later ones did; and `calls.backward_elsewhere` of an optimizer that never found a gradient.
+        least: consecutive steps of such an optimizer that are needed.
 
     Examples:
         >>> facts = {"graph_cuts": [{"after": "encoder", "before": "head", "why": "detach", "source": "net.py:20"}],
@@ -59,10 +62,16 @@ def graph_cut(run: Run) -> Iterator[Finding]:
         ['No gradient reaches encoder: the path is cut by .detach() or .data after it, before head. Never trained: encoder.weight.']
         >>> list(graph_cut(Run.of(facts={"graph_cuts": []})))
         []
+        >>> calls = {"calls.backward": {"0": [0.0] * 3}, "calls.backward_elsewhere": {"0": [1.0] * 3}, "gradient.missing": {"0": [1.0] * 3}}
+        >>> [finding.id for finding in graph_cut(Run.of(calls))]
+        ['graph-cut']
 
     Source:
         An exact fact (which parameters got a gradient).
     """
+    for where in run.places("calls.backward_elsewhere"):
+        if is_cut_off(run, where, least):
+            yield _cut_off(run, where)
     for cut in run.fact("graph_cuts") or []:
         after = cut.get("after") or ""
         if cut.get("flat"):
@@ -83,6 +92,25 @@ def graph_cut(run: Run) -> Iterator[Finding]:
             evidence=[Evidence("gradient.norm", held[0] if held else None, value=None, expected="> 0")],
             remedies=[UNDETACH],
         )
+
+
+def _cut_off(run: Run, where: str) -> Finding:
+    """A whole network is cut off: a generator whose samples were detached before they were judged."""
+    held = [one["name"] for one in parameters(run) if str(one.get("optimizer")).partition(".")[0] == where]
+    own = next((one for one in optimizers(run) if str(one.get("index")) == where), {})
+    series = run.series("calls.backward_elsewhere", where)
+    return found(
+        severity="error",
+        stage="confirmed",
+        confidence=0.97,
+        step=int(series.steps[0]),
+        where=held[0].rpartition(".")[0] if held else None,
+        source=source(run, "step") if not own else own.get("source") or source(run, "step"),
+        message="A backward pass comes before each step of an optimizer and reaches nothing that it holds: between its loss and its parameters "
+        f"the path is cut (.detach(), .data or torch.no_grad()). Never trained: {listed(held) or 'all that it holds'}.",
+        evidence=[Evidence("gradient.missing", where, int(series.steps[-1]), 1.0, "0")],
+        remedies=[UNDETACH],
+    )
 
 
 def _drawn(cut: Any) -> Finding:

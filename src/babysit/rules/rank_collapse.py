@@ -10,7 +10,7 @@ from ..record import Evidence, Finding, Run
 from ..record.remedies import BATCH_NORM, LOWER_LR, advice
 from . import found, rule
 from ._network import last_module
-from ._progress import READS, grade, progress
+from ._progress import READS, progress
 from ._words import number
 
 REPEL = advice(
@@ -64,9 +64,8 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
     if not worst:
         return
     series = run.series("activation.rank", worst)
-    severity = "info" if progress(run).improving else grade(run, "warning")
     yield found(
-        severity="info" if severity == "warning" and not run.has("loss.chance") else severity,
+        severity="info",  # features of few directions are what well-trained classifiers and generators have, too
         stage="symptom",
         confidence=0.15,
         step=int(series.steps[int(np.argmax(series.values < limit * series.first))]),

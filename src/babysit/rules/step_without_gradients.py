@@ -10,11 +10,11 @@ from ..record import Evidence, Finding, Run, Series
 from ..record.remedies import ORDER
 from . import found, rule
 from ._consequences import EVERYTHING
-from ._network import holds_another_model, optimizers, source
+from ._network import holds_another_model, is_cut_off, optimizers, source
 
 
 @rule(
-    "calls.zeroed_after_backward", "calls.backward", "gradient.missing", "gradient.zero", "update.skipped", "gradient.norm", "fact:parameters", "fact:loops",
+    "calls.zeroed_after_backward", "calls.backward", "calls.backward_elsewhere", "gradient.missing", "gradient.zero", "update.skipped", "gradient.norm", "fact:parameters", "fact:loops",
     family="calls", explains=(*EVERYTHING, "parameters-not-optimized", "symmetric-units", "graph-cut", "batches-not-shuffled"),
 )  # fmt: skip
 def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
@@ -61,6 +61,8 @@ def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
                 "gradients are cleared between backward() and step(), so that every step sees none",
                 0.98,
             )
+        elif is_cut_off(run, where, least):
+            continue  # the calls are right: what they are called on doesn't hang together (graph_cut)
         elif _all(backward, 0, least) and not _moves(run, where, least):
             yield _say(
                 run,

@@ -30,6 +30,7 @@ class Held:
     probe: list[weakref.ref[Tensor]] = field(default_factory=list)
     groups: int = 0
     backwards: int = 0
+    elsewhere: int = 0  # backward passes that reached only what others hold, less the steps that these have made
     zeros: int = 0
     zeroed_after: bool = False
     since_zero: int = 0
@@ -47,7 +48,7 @@ class Held:
 
     def begin(self, *, quiet: bool) -> None:
         """Count anew; after a quiet stretch it isn't known whether gradients were cleared meanwhile."""
-        self.backwards = self.zeros = self.schedules = 0
+        self.backwards = self.elsewhere = self.zeros = self.schedules = 0
         self.zeroed_after = False
         if quiet and self.cleared:
             self.since_zero = 0
@@ -134,6 +135,8 @@ class Order:
             if any(_mark(p) != mark for p, mark in zip(held.sample(), marks, strict=False)):
                 held.backwards += 1
                 held.zeroed_after = False
+            else:
+                held.elsewhere += 1
         self._marks = []
 
     def carried(self, held: Held) -> Tensor | None:
@@ -154,6 +157,7 @@ class Order:
         held.cleared = held.since_zero == 0
         return {
             ("calls.backward", where): held.backwards,
+            ("calls.backward_elsewhere", where): max(0, held.elsewhere),
             ("calls.zero_grad", where): held.zeros,
             ("calls.zeroed_after_backward", where): float(held.zeroed_after),
             ("calls.steps_since_zero", where): held.since_zero,
@@ -164,7 +168,10 @@ class Order:
         """A step is over: count anew."""
         held.steps += 1
         held.since_zero += 1
-        held.backwards = held.zeros = held.schedules = 0
+        held.backwards = held.elsewhere = held.zeros = held.schedules = 0
+        for other in self.held:
+            if other is not held:
+                other.elsewhere -= 1
         held.zeroed_after = held.skipped = held.fresh = False
         held.before = held.begin_norm = None
 
