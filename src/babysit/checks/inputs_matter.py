@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..record import Evidence, Recipe
+from ..record.apart import apart
 from ..record.remedies import INIT_HE, LOWER_LR
 from . import Outcome, Train, check, look, sick
-from ._words import failed, number, passed, unknown
+from ._words import failed, passed, unknown
 
 
 @check(cost=2)
@@ -41,7 +42,8 @@ def inputs_matter(recipe: Recipe, train: Train) -> Outcome:
     if not gains:
         return unknown("lower than on zeros", "", "the loss was not finite at any of the learning rates tried")
     gain, real, zeroed, spread = max(gains)
-    expected, measured = f"a loss below {number(zeroed)} (on zeros)", number(real)
+    measured, on_zeros = apart(real, zeroed)
+    expected = f"a loss below {on_zeros} (on zeros)"
     if gain > 2 * spread and gain > 1e-3 * abs(zeroed):
         return passed(expected, measured)
     between = run.last("output.between", default=1.0)
@@ -49,8 +51,8 @@ def inputs_matter(recipe: Recipe, train: Train) -> Outcome:
         return unknown(
             expected, measured, "no clear difference in so few steps, though the outputs do differ between examples"
         )
-    found = sick("output-ignores-input", f"Trained on zeros the loss is {number(zeroed)}, on the real inputs {number(real)}: the output does not depend on the input.",
-                 evidence=(Evidence("loss.zeroed", "", 0, zeroed, f"above {number(real)}"), Evidence("output.between", "", 0, between, "above 0.001")), remedies=(INIT_HE, LOWER_LR))  # fmt: skip
+    found = sick("output-ignores-input", f"Trained on zeros the loss is {on_zeros}, on the real inputs {measured}: the output does not depend on the input.",
+                 evidence=(Evidence("loss.zeroed", "", 0, zeroed, f"above {measured}"), Evidence("output.between", "", 0, between, "above 0.001")), remedies=(INIT_HE, LOWER_LR))  # fmt: skip
     return failed(
         expected, measured, "the output does not depend on the input: look at init, activation and detach", found
     )

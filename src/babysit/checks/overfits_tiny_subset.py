@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..record import Recipe, Run
+from ..record.apart import apart
 from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
 
 LADDER = (1.0, 10.0, 100.0, 0.1, 1e3, 1e4)
@@ -50,6 +51,8 @@ def overfits_tiny_subset(
             break
     loss, score, learned, lr = min(tries, key=lambda one: (not one[2], one[0]))
     name = "accuracy" if run.has("accuracy.train") else "R²"
+    reached, wanted = apart(loss, limit * chance, least=2)
+    got, needed = apart(score, needed, lambda value, digits: f"{value:.{digits}f}", 2)
     if floor and not learned and loss < 0.7 * first:
         raise CannotJudge(
             f"the loss fell from {first:.3g} to {loss:.3g}; whether it can reach 0 is not known (several terms, sampling, "
@@ -57,12 +60,12 @@ def overfits_tiny_subset(
         )
     found = sick(
         "cannot-overfit-tiny-subset",
-        f"{examples} examples can't be learned by heart: loss {loss:.2g}, {name} {score:.2f}.",
+        f"{examples} examples can't be learned by heart: loss {reached}, {name} {got}.",
     )
     return Outcome(
         passed=learned,
-        expected=f"loss < {limit * chance:.2g}, {name} {needed:.2f} on {examples} examples",
-        measured=f"loss {loss:.2g}, {name} {score:.2f} (lr {lr:.2g})",
+        expected=f"loss < {wanted}, {name} {needed} on {examples} examples",
+        measured=f"loss {reached}, {name} {got} (lr {lr:.2g})",
         reason="" if learned else _REASON,
         findings=() if learned else (found,),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..record import Recipe, Run
+from ..record.apart import apart
 from . import UNREGULARIZED, CannotJudge, Outcome, Train, check, sick
 
 
@@ -31,6 +32,8 @@ def regularization_wired(recipe: Recipe, train: Train, *, steps: int = 20, crank
         raise CannotJudge("every weight starts at 0, so there is nothing to shrink")
     before, after = _objective(plain), _objective(cranked)
     shrunk, kept = _size(cranked) / _size(cranked, first=True), _size(plain) / _size(plain, first=True)
+    end, start = apart(after, before)
+    times, plainly = apart(shrunk, kept, lambda value, digits: f"{value:.{digits}f}", 2)
     rises, shrinks = after > before * (1 + 1e-6), not shrunk >= kept * (1 - 1e-3)
     if rises and shrinks:
         reason = ""
@@ -40,8 +43,8 @@ def regularization_wired(recipe: Recipe, train: Train, *, steps: int = 20, crank
         reason = "weight_decay is in the optimizer's groups, but its steps do not shrink the weights"
     return Outcome(
         passed=rises and shrinks,
-        expected=f"loss above {before:.3g}, smaller weights",
-        measured=f"loss {after:.3g} at weight_decay={strength:.3g}, weights x {shrunk:.2f} (x {kept:.2f} without)",
+        expected=f"loss above {start}, smaller weights",
+        measured=f"loss {end} at weight_decay={strength:.3g}, weights x {times} (x {plainly} without)",
         reason=reason,
         findings=(sick("regularization-not-wired", f"{reason}.", severity="warning"),) if reason else (),
     )

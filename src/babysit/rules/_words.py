@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 3) -> str:
     """Three significant digits, without a needless exponent.
 
     >>> number(2.302585), number(1234.5), number(1234567), number(0.00001)
@@ -14,16 +14,16 @@ def number(value: float) -> str:
     """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return f"{value:.{max(0, digits - 4)}f}" if 1000 <= abs(value) < 1e6 else f"{value:.{digits}g}"
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 2) -> str:
     """A share as a whole percentage, one digit more below 10 %.
 
     >>> percent(0.9), percent(0.034)
     ('90 %', '3.4 %')
     """
-    text = f"{100 * share:.0f}" if abs(share) >= 0.1 or share == 0 else f"{100 * share:.2g}"
+    text = f"{100 * share:.{digits - 2}f}" if abs(share) >= 0.1 or share == 0 else f"{100 * share:.{digits}g}"
     return f"{text} %"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run, Series
+from ..record.apart import apart
 from ..record.remedies import INIT_HE, LEAKY, LOWER_LR
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
@@ -66,6 +67,7 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
     now = progress(run)
     blocked = share >= most
     alive = not blocked and now.improving  # what is left of the layer carries the learning
+    much, most_of = apart(share, limit, percent, 2)
     others = f" (also {listed([where for where in dead if where != worst])})" if len(dead) > 1 else ""
     yield found(
         severity="info" if alive else grade(run, "error" if blocked else "warning"),
@@ -74,7 +76,7 @@ def dead_relu(run: Run, *, limit: float = 0.4, most: float = 0.9) -> Iterator[Fi
         step=begin,
         where=worst,
         source=source(run, "train"),
-        message=f"{worst}: {percent(share)} of the units are dead (limit {percent(limit)}): zero for every example, so no gradient reaches them{others}. "
+        message=f"{worst}: {much} of the units are dead (limit {most_of}): zero for every example, so no gradient reaches them{others}. "
         + (
             "They were dead when first looked at: initialization, bias or inputs."
             if born

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.apart import apart
 from ..record.remedies import INIT_HE, LOWER_LR, advice
 from . import found, rule
 from ._progress import READS, grade, progress
@@ -74,12 +75,13 @@ def output_ignores_input(run: Run, *, limit: float = 1e-3, least: int = 5, after
     value = float(np.median(values[-least:]))
     if value >= limit:
         return
+    little, least_of = apart(value, limit, number)
     yield found(
         severity=grade(run, "warning"),
         stage="symptom",
         confidence=0.2,
         step=int(series.steps[int(np.argmax(series.values < limit))]),
-        message=f"The output is the same for every example: only {number(value)} of its variation comes from the input (expected above {number(limit)}).",
+        message=f"The output is the same for every example: only {little} of its variation comes from the input (expected above {least_of}).",
         evidence=[Evidence("output.between", "", run.step, value, f"> {number(limit)}", limit)],
         remedies=[INIT_HE, LOWER_LR],
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.apart import apart
 from ..record.remedies import BATCH_NORM, INIT_XAVIER, LOWER_LR, RELU_FOR_SIGMOID
 from . import found, rule
 from ._consequences import NO_SIGNAL, NOT_LEARNING
@@ -64,6 +65,7 @@ def saturated_units(run: Run, *, limit: float = 0.5, blind: float = 0.9) -> Iter
     worst = max(flat, key=lambda where: flat[where][1])
     what, share, begin = flat[worst]
     thing = "units are" if what.endswith("units") else "outputs are"
+    much, most = apart(share, limit, percent, 2)
     others = f" (also {listed([where for where in flat if where != worst])})" if len(flat) > 1 else ""
     early = begin <= 5
     shut = early and len(flat) > 1 and min(value for _, value, _ in flat.values()) > blind
@@ -73,7 +75,7 @@ def saturated_units(run: Run, *, limit: float = 0.5, blind: float = 0.9) -> Iter
         confidence=0.6 if shut or not progress(run).winning else 0.1,
         step=begin,
         where=worst,
-        message=f"{worst}: {percent(share)} of the {thing} saturated (limit {percent(limit)}){others}: almost no gradient gets through. "
+        message=f"{worst}: {much} of the {thing} saturated (limit {most}){others}: almost no gradient gets through. "
         + ("It was so from the start: weights or inputs too large." if early else f"It is so since step {begin}."),
         evidence=[
             Evidence(name, where, value=value, expected=f"< {limit:g}", limit=limit)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
+from ..record.apart import apart
 from ..record.remedies import SAME_PREPROCESSING
 from . import found, rule
 from ._network import criterion, kind_of_loss, recent
@@ -57,6 +58,7 @@ def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> 
         shifted = off > max(shift, 5 * chance)
         if not (shifted or uneven):
             continue
+        far, allowed = apart(off, max(shift, 5 * chance), number)
         unmeasured = not any(run.has(name) for name in ("loss.val", "accuracy.val"))
         strong = uneven or off > 1
         suffers = _suffers(run) or (unmeasured and uneven)
@@ -65,8 +67,8 @@ def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> 
             stage="suspect",
             confidence=(0.75 if unmeasured else 0.9) if suffers and strong else 0.3 if suffers else 0.15,
             step=int(run.series("batch_val.shift", where).steps[0]),
-            message=f"Validation inputs differ from training inputs: means by {number(off)} standard deviations, "
-            f"spread by a factor {number(ratio)} (expected below {number(max(shift, 5 * chance))} and about 1)"
+            message=f"Validation inputs differ from training inputs: means by {far} standard deviations, "
+            f"spread by a factor {number(ratio)} (expected below {allowed} and about 1)"
             + (", and validation is much worse from the first pass on." if suffers and not unmeasured else "."),
             evidence=[
                 Evidence(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..record import Finding, Run
 from .evidence import evidence_panel
+from .evidence import told as evidence_told
 from .figure import figure
 from .panel import ROLES, Images, Maker, Panel, Table, makers, panel
 from .thin import Window, thin
@@ -149,12 +150,10 @@ def finding_card(one: Finding, run: Run | None, explains: Sequence[Finding] = ()
 
 
 def _evidence(one: Any) -> str:
-    value = (
-        "" if one.value is None else clean(one.value, 200) if isinstance(one.value, str) else number(float(one.value))
-    )
+    value, expected = evidence_told(one)
     parts = [clean(one.what, 80) + (f" of {clean(one.where, 80)}" if one.where else "") + (":" if value else ""), value,
              f"at step {one.step:,}" if one.step is not None else "",
-             f"(expected {clean(one.expected, 200)})" if one.expected else ""]  # fmt: skip
+             f"(expected {expected})" if expected else ""]  # fmt: skip
     return " ".join(part for part in parts if part)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..record import Evidence, Finding, Run
 from .panel import STEPS, Axis, Limit, Line, Panel
-from .words import clean, number, tail
+from .words import beside, clean, number, tail
 
 _SHARES = ("activation.dead", "activation.saturated", "activation.zeros", "accuracy", ".nonfinite", "batch_val.overlap")
 MOST = 4
@@ -44,6 +44,14 @@ def evidence_panel(run: Run, finding: Finding) -> Panel | None:
         height=170,
         name=f"evidence-{clean(finding.id, 80)}",
     )
+
+
+def told(evidence: Evidence) -> tuple[str, str]:
+    """What was measured and what was expected, in words ("" where it isn't said) that differ where the two do."""
+    value, expected = evidence.value, clean(evidence.expected or "", 200)
+    if value is None or isinstance(value, str):
+        return clean(value or "", 200), expected
+    return beside(float(value), expected, evidence.limit)
 
 
 def _line(run: Run, evidence: Evidence) -> Line:

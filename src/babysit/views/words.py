@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+from ..record.apart import apart
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -36,6 +39,25 @@ def number(value: float, digits: int = 3) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{int(exponent)}"
+
+
+def beside(value: float, expected: str, limit: float | None = None) -> tuple[str, str]:
+    """A measured value and what was expected instead, with as many digits as tell the two apart.
+
+    Args:
+        limit: the number that stands in `expected`, where it is known more exactly.
+
+    Examples:
+        >>> beside(0.1004, "< 0.1"), beside(0.4001, "< 0.4", 0.39996), beside(2.0, "below 0.1")
+        (('0.1004', '< 0.1'), ('0.4001', '< 0.4'), ('2', 'below 0.1'))
+    """
+    told = number(value)
+    for token in re.findall(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?", expected):
+        if number(float(token)) == told:
+            exact = limit if limit is not None and number(limit) == told else float(token)
+            mine, other = apart(value, exact, number)
+            return mine, expected.replace(token, other, 1)
+    return told, expected
 
 
 def count(value: float) -> str:

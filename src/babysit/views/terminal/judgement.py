@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...record import Evidence, Finding, Run
+from ..evidence import told
 from ..verdict import counted, folded, kept_proof, span
 from ..words import clean, count, duration, number, plural, share
 from .hanging import Hanging
@@ -95,12 +96,12 @@ def _evidence(evidence: Evidence, run: Run | None) -> Text:
     line = Text(clean(evidence.what, 80), "dim")
     if evidence.where:
         line.append(f" of {clean(evidence.where, 80)}", "dim")
-    if evidence.value is not None:
-        line.append(f" {_value(evidence.value)}")
+    value, expected = told(evidence)
+    line.append(f" {value}" if value else "")
     if evidence.step is not None:
         line.append(f" at step {count(evidence.step)}", "dim")
-    if evidence.expected:
-        line.append(f", expected {clean(evidence.expected, 200)}", "dim")
+    if expected:
+        line.append(f", expected {expected}", "dim")
     elif evidence.limit is not None:
         line.append(f", limit {number(evidence.limit)}", "dim")
     if run is not None:
@@ -108,10 +109,6 @@ def _evidence(evidence: Evidence, run: Run | None) -> Text:
         if len(series) > 1:
             line.append(f"  {spark(series.values, 24)}", "magenta")
     return line
-
-
-def _value(value: float | str) -> str:
-    return clean(value, 200) if isinstance(value, str) else number(float(value))
 
 
 def _length(run: Run | None, said: str = "") -> str:
