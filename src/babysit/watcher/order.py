@@ -48,10 +48,11 @@ class Held:
 
     def begin(self, *, quiet: bool) -> None:
         """Count anew; after a quiet stretch it isn't known whether gradients were cleared meanwhile."""
-        self.backwards = self.elsewhere = self.zeros = self.schedules = 0
+        self.backwards = self.zeros = self.schedules = 0
         self.zeroed_after = False
-        if quiet and self.cleared:
-            self.since_zero = 0
+        if quiet:
+            self.elsewhere = 0
+            self.since_zero = 0 if self.cleared else self.since_zero
 
     def sample(self) -> list[Tensor]:
         """Some of its parameters, first and last among them."""
