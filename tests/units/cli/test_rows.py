@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -12,6 +14,7 @@ from rich.progress import Progress as Bar
 from babysit.cli._rows import joined, trial_rows
 from babysit.cli._search_table import Live, summary
 from babysit.cli._tell import Teller, _Parts
+from babysit.cli.show import command as show
 from babysit.record.study import Study, Trial
 from babysit.tuner.plan import Progress
 
@@ -107,6 +110,17 @@ def test_the_best_that_is_told_on_the_way_is_the_one_in_the_table_below():
 
 def test_elsewhere_each_trial_stays_one_line():
     assert len(trial_rows(study(), 5, None)) == 5
+
+
+def test_a_search_is_shown(tmp_path):
+    (tmp_path / "search-1").mkdir()
+    (tmp_path / "search-1/study.json").write_text(json.dumps(study().to_dict()))
+    done = CliRunner().invoke(show, [str(tmp_path / "search-1")], catch_exceptions=False)
+    assert done.output.startswith("search-1  5 trials in 0 ms: 3 trained to the end, 2 dropped on the way · staged")
+    assert done.output.count("val_acc: ") == 5
+    assert done.output.count("★ val_acc") == 1
+    whole = CliRunner().invoke(show, [str(tmp_path / "search-1"), "--json"], catch_exceptions=False)
+    assert len(Study.from_dict(json.loads(whole.output)).trials) == 5
 
 
 def test_parts_are_joined():
