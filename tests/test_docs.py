@@ -6,6 +6,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,23 @@ def test_every_recipe_field_is_documented():
     for name, _, meaning, _ in babysit.Recipe.describe():
         assert meaning
         assert f"`{name}`" in text, f"the recipe's field {name} is on no page of the documentation"
+
+
+def test_the_readmes_check_catches_what_it_shows():
+    text = (ROOT / "README.md").read_text()
+    (script,) = re.findall(r"^babysit check (examples/\S+)$", text, re.M)
+    shown = re.search(r"```\n( ✖ .*?)```", text, re.S)[1].splitlines()
+    command = [sys.executable, "-m", "babysit", "check", "--only", "loss-gets-scores", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert [re.sub(r"   [\d.]+ s$", "", line) for line in done.stdout.splitlines()[: len(shown)]] == shown
+
+
+def test_options_of_the_readmes_commands_stand_before_what_they_work_on():
+    text = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^babysit (train|watch|check|cure|search|export) (.+)$", text, re.M)
+    assert len(commands) > 8
+    for verb, words in commands:
+        ours = {name for one in importlib.import_module(f"babysit.cli.{verb}").command.params for name in one.opts}
+        _, _, after = re.match(r"(.*? )??(digits|\S*[./]\S*)( .*)?$", words).groups()
+        assert not ours & set((after or "").split()), f"{verb} {words}"
