@@ -5,6 +5,7 @@ Every rule that rests on statistics asks this first: a run that learns well is p
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from ._network import criterion, is_matrix
 
 READS = (
     "loss.train", "loss.criterion", "loss.val", "loss.chance", "accuracy.train", "accuracy.val", "r2.train", "r2.val",
-    "target.entropy", "target.std", "event:end", "step",
+    "target.entropy", "target.std", "event:end", "step", "calls.backward",
     "fact:task", "fact:modules", "fact:optimizers", "fact:parameters", "fact:criteria", "fact:loops",
 )  # fmt: skip
 """What `progress` rests on: every graded rule reads these too."""
@@ -114,8 +115,23 @@ def progress(run: Run) -> Progress:
 
 def judged(run: Run) -> Series:
     """The loss to judge: the criterion's own value where it was read as often, else what `backward` was called on."""
-    own, total = run.series("loss.criterion"), run.series("loss.train")
+    begun = run.once(_last_training)
+    own, total = run.series("loss.criterion").since(begun), run.series("loss.train").since(begun)
     return own if len(own) and 2 * len(own) >= len(total) else total
+
+
+def _last_training(run: Run) -> int:
+    """The first step of the newest of several trainings that come one after another; 0: there is one, or they take turns.
+
+    A search for a rate, folds, an ensemble: each has an optimizer of its own, and none steps again once the next one has.
+    """
+    if len(run.fact("optimizers") or []) < 2:
+        return 0
+    spans = sorted(
+        (int(series.steps[0]), int(series.steps[-1])) for _, series in run.each("calls.backward") if len(series)
+    )
+    one_by_one = all(before[1] < after[0] for before, after in itertools.pairwise(spans))
+    return spans[-1][0] if len(spans) > 1 and one_by_one else 0
 
 
 def _progress(run: Run) -> Progress:
@@ -239,8 +255,8 @@ def _slope(values: np.ndarray, noise: float) -> float:
 def _comparable(run: Run) -> bool:
     optimizers = run.fact("optimizers") or []
     models = {module.get("model") for module in run.fact("modules") or [] if module.get("calls", 1)}
-    if len(optimizers) > 1 or len(models - {None}) > 1:
-        return False
+    if (len(optimizers) > 1 or len(models - {None}) > 1) and not run.once(_last_training):
+        return False  # they take turns, and each changes what the others' losses mean
     if optimizers and run.fact("criteria") == [] and _of_both_signs(judged(run).values):
         return False  # a surrogate (a policy gradient's): its value says nothing, its gradient everything
     if (run.fact("task") or {}).get("kind") in ("classes", "binary", "multilabel", "sequence"):

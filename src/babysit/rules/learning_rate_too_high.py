@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -121,13 +122,13 @@ def _overthrew(run: Run, now: Progress, times: float, ratio: float, moved: float
 
 
 def _first_steps(run: Run) -> float:
-    """The largest update ratio of the first ten steps, median over the weight matrices."""
-    first = [
-        float(np.max(series.values[:10]))
-        for where, series in run.each("update.ratio")
-        if len(series) and series.steps[0] <= 10 and is_matrix(run, where)
-    ]
-    return float(np.median(first)) if first else math.nan
+    """The largest update ratio of the first ten steps of a model, median over its weight matrices; of several models the largest."""
+    first = defaultdict(list)
+    for where, series in run.each("update.ratio"):
+        if len(series) and is_matrix(run, where):
+            model, _, name = where.rpartition("/")
+            first[model if name else ""].append(float(np.max(series.values[series.steps < series.steps[0] + 10])))
+    return max((float(np.median(values)) for values in first.values()), default=math.nan)
 
 
 def _large_steps(run: Run) -> float:

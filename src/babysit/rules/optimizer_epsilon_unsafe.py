@@ -30,7 +30,7 @@ from ._words import number
         "underfitting",
     ),
 )
-def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 10.0) -> Iterator[Finding]:
+def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 3.0) -> Iterator[Finding]:
     """Adam's epsilon (or its betas) can't be right for these gradients.
 
     Why it matters: Adam divides each gradient by its own running size plus epsilon. An epsilon of almost 0 divides
@@ -43,7 +43,8 @@ def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 10.0
     Args:
         run: reads the fact `optimizers` (eps, betas) and `gradient.rms`.
         low: epsilon below which float32 has no digits left for it beside usual gradients.
-        much: times the size of the gradients that epsilon may be.
+        much: times the size of the gradients, at the start and now, that epsilon may be: from there on a step is less than a
+            quarter of what Adam would make.
 
     Examples:
         >>> facts = {"optimizers": [{"kind": "Adam", "groups": [{"lr": 1e-3, "eps": 0.1, "betas": [0.9, 0.999]}]}]}
@@ -60,8 +61,7 @@ def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 10.0
     if not optimizers(run) or not adaptive(run):
         return
     eps, now = hyper(run, "eps"), progress(run)
-    sizes = [value for value in recent(run, "gradient.rms", 20).values() if value > 0]
-    usual = float(np.median(sizes)) if sizes else math.nan
+    usual = _usual(run)
     first, second = _betas(run)
     broken = now.readings >= 3 and not math.isfinite(run.last("loss.train"))
     if eps > much * usual and eps > 1e-6:
@@ -96,6 +96,14 @@ def optimizer_epsilon_unsafe(run: Run, *, low: float = 1e-12, much: float = 10.0
         ],
         remedies=remedies,
     )
+
+
+def _usual(run: Run) -> float:
+    """The usual size of a gradient's element: at the start or now, whichever is larger, median over the parameters."""
+    now = [value for value in recent(run, "gradient.rms", 20).values() if value > 0]
+    first = [float(np.median(series.values[:20])) for _, series in run.each("gradient.rms") if len(series)]
+    sizes = [float(np.median(values)) for values in (now, first) if values]
+    return max(sizes, default=math.nan)
 
 
 def _betas(run: Run) -> tuple[float, float]:

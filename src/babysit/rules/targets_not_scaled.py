@@ -53,7 +53,7 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
     if sd > 30 * run.series("target.std").first > 0:
         return  # the scale is that of a few targets that came later
     large, small = sd > size, 0 < sd < 1 / (10 * size) and abs(mean) < 1 / size
-    shifted = sd > 0 and abs(mean) / sd > offset and abs(mean) > 1
+    shifted = sd > 0 and abs(mean) / sd > offset and abs(mean) > 1 and not _met(run, mean, sd)
     if not (large or small or shifted) or not math.isfinite(mean):
         return
     now = progress(run)
@@ -70,3 +70,9 @@ def targets_not_scaled(run: Run, *, size: float = 10.0, offset: float = 3.0) -> 
         ],
         remedies=[STANDARDIZE_TARGETS, OUTPUT_BIAS],
     )
+
+
+def _met(run: Run, mean: float, sd: float) -> bool:
+    """Does the output begin where the targets are (a bias that was set to their mean)?"""
+    output = run.series("output.mean")
+    return len(output) > 0 and abs(output.first - mean) < sd
