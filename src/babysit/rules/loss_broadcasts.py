@@ -23,11 +23,13 @@ def loss_broadcasts(run: Run) -> Iterator[Finding]:
 
     Usual causes: a last layer with one unit gives (N, 1), the targets are (N,).
 
-    Told apart from: several outputs compared with one target on purpose (quantiles, masks), which are
-    written as a loss of one's own, not as one of PyTorch's.
+    Told apart from: several outputs compared with one target on purpose (quantiles, masks) and pairs compared on purpose, in a
+    loss of one's own: there only N outputs that meet N numbers in a table of N × N count, unless both sides come from
+    the network, one was given an axis for it, or a table goes in.
 
     Args:
-        run: reads `output.broadcast`, and PyTorch's own warning about it.
+        run: reads `output.broadcast` (of a criterion of PyTorch's, or of a loss written out by hand, from the autograd graph),
+            and PyTorch's own warning about it.
 
     Examples:
         >>> facts = {"criteria": [{"kind": "MSELoss", "output_shape": [64, 1], "target_shape": [64], "source": "fit.py:12"}]}

@@ -10,6 +10,7 @@ from .by_hand import ByHand
 from .criteria import Called
 from .forwards import Forwards
 from .state import Pending
+from .stretched import LEAST, stretched
 from .written_out import written_out
 
 
@@ -70,6 +71,8 @@ class Backwards(Forwards):
             if forward.output is not None and forward.measured and not forward.reached:
                 with torch.no_grad():
                     call = written_out(loss, forward.output, forward.mark)
+                    if call is None and forward.output.ndim and len(forward.output) >= LEAST:
+                        self.put(("output.broadcast", ""), float(stretched(loss, len(forward.output), forward.mark)))
                 if call is not None:
                     call.source = self.sources.here(4)
                     self.pending.append(Pending(call, reached=True))
