@@ -26,6 +26,8 @@ INSPECT = advice("Look at that batch, and repair or drop what is in it")
     "gradient.total",
     "update.ratio",
     "fact:parameters",
+    "fact:optimizers",
+    "calls.backward",
     family="data",
     explains=(
         "exploding-gradients",

@@ -16,7 +16,7 @@ from ._words import number
 SAFE = advice("Keep logarithms, roots and divisions away from 0", "torch.log(x.clamp_min(1e-8))  # x / (norm + 1e-8)")
 
 
-@rule("loss.train", "loss.criterion", "weight.nonfinite", "amp.scale", "event:nonfinite", "fact:loops", "step", family="forward",
+@rule("loss.train", "loss.criterion", "weight.nonfinite", "amp.scale", "event:nonfinite", "fact:loops", "step", "fact:optimizers", "calls.backward", family="forward",
       explains=("amp-skips-steps", "dead-relu", "exploding-gradients", "output-ignores-input", "loss-barely-changes", "underfitting", "weights-unchanged", "updates-too-small",
                 "minority-class-ignored", "loss-metric-disagree"))  # fmt: skip
 def loss_not_finite(run: Run) -> Iterator[Finding]:

@@ -19,7 +19,16 @@ WIRE = advice(
 )
 
 
-@rule("loss.constant", "loss.criterion", "loss.train", "fact:loops", family="regularization", explains=("overfitting",))
+@rule(
+    "loss.constant",
+    "loss.criterion",
+    "loss.train",
+    "fact:loops",
+    "fact:optimizers",
+    "calls.backward",
+    family="regularization",
+    explains=("overfitting",),
+)
 def regularization_not_wired(
     run: Run, *, share: float = 0.01, change: float = 0.01, least: int = 3
 ) -> Iterator[Finding]:

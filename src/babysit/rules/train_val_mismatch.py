@@ -18,7 +18,7 @@ from ._words import number
 
 @rule(
     "batch_val.shift", "batch_val.scale", "loss.val", "loss.train", "loss.criterion", "accuracy.val", "accuracy.train", "batch.size", "fact:criteria", "event:val", "step",
-    family="data", explains=("overfitting", "batchnorm-train-eval-gap"),
+    "fact:optimizers", "calls.backward", family="data", explains=("overfitting", "batchnorm-train-eval-gap"),
 )  # fmt: skip
 def train_val_mismatch(run: Run, *, shift: float = 0.25, scale: float = 2.0) -> Iterator[Finding]:
     """Validation inputs have another distribution than training inputs.
