@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
-from ..record.remedies import UNFREEZE
+from ..record.remedies import UNFREEZE, advice
 from . import found, rule
 from ._consequences import NOT_LEARNING
 from ._draws import never_trained
 from ._network import modules, optimizers, parameters
 from ._progress import READS, progress
 from ._words import listed, percent
+
+LOAD_ALL = advice(
+    "Load with strict=True, and rename the keys until it passes",
+    'weights = {name.removeprefix("encoder."): value for name, value in weights.items()}\nmodel.load_state_dict(weights)',
+)
 
 
 @rule("fact:parameters", "update.ratio", *READS, family="coverage", explains=NOT_LEARNING)
@@ -21,7 +26,9 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
     Why it matters: frozen layers keep what they hold. That is right for a pretrained backbone, and useless for
     layers that were never trained.
 
-    Usual causes: a freeze that caught too much, `requires_grad_(False)` or `set_grad_enabled(False)` left from elsewhere.
+    Where weights were loaded and a frozen parameter got none (`strict=False`, and names that don't match), it is certain.
+
+    Usual causes: names in a checkpoint that begin otherwise (`module.`, `encoder.`), loaded with `strict=False`; a freeze that caught too much, `requires_grad_(False)` or `set_grad_enabled(False)` left from elsewhere.
 
     Told apart from: fine-tuning with a frozen backbone, whose weights were trained (they are not as PyTorch draws them, or
     an optimizer has moved them before): an info at most where the run learns. Buffers kept as parameters, copies that
@@ -42,6 +49,9 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         >>> learns = Run.of({"loss.train": [2.3 * 0.95 ** step for step in range(80)], "loss.chance": [2.3] * 80}, facts=facts)
         >>> [finding.severity for finding in frozen_by_mistake(learns)]
         ['info']
+        >>> facts["parameters"][0]["not_loaded"] = True
+        >>> [finding.severity for finding in frozen_by_mistake(Run.of({"loss.train": [2.3] * 80, "loss.chance": [2.3] * 80}, facts=facts))]
+        ['error']
 
     Source:
         An exact fact; whether it was meant is judged by the run.
@@ -65,6 +75,10 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         and never_trained(frozen)
         and not any(_moved(run, one) or _follows(one, known) for one in frozen)
     )
+    without = [one["name"] for one in frozen if one.get("not_loaded")]
+    if without:
+        yield _not_loaded(without, part, winning=now.winning)
+        return
     yield found(
         severity="warning" if bad or fresh else "info",
         stage="suspect",
@@ -75,6 +89,18 @@ def frozen_by_mistake(run: Run, *, share: float = 0.05, least: int = 50) -> Iter
         + (", and the run does not learn. Was that meant?" if bad else ". Was that meant?" if fresh else "."),
         evidence=[Evidence("fact:parameters", frozen[0]["name"], value=part, expected="0, unless pretrained")],
         remedies=[UNFREEZE],
+    )
+
+
+def _not_loaded(names: list[str], part: float, *, winning: bool) -> Finding:
+    return found(
+        severity="warning" if winning else "error",
+        stage="confirmed",
+        confidence=0.95,
+        where=names[0],
+        message=f"{percent(part)} of the network's values are frozen, and when weights were loaded none was found for {listed(names)}: what is frozen was never trained.",
+        evidence=[Evidence("fact:parameters", names[0], value=len(names), expected="0 missing keys")],
+        remedies=[LOAD_ALL, UNFREEZE],
     )
 
 

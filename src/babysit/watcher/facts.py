@@ -85,6 +85,7 @@ def parameters(models: Models, order: Order) -> list[dict[str, Any]]:
                 "optimizer": held.get(key) or _held_before(entry, gone),
                 "tied_to": entry.tied_to,
                 "registered": entry.registered,
+                "not_loaded": models.loaded.is_missing(value),
                 "start": entry.start,
             }
         if entry.row is not None:

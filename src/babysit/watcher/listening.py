@@ -28,7 +28,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..nn.activations import ACTIVATIONS
-from . import axes, clipping, mixed_precision, scoring
+from . import axes, clipping, loading, mixed_precision, scoring
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
@@ -95,6 +95,7 @@ class Listening:
         for owner, name, make in [
             *mixed_precision.replacements(self.observer, self._ours),
             *clipping.replacements(self.observer, self._ours),
+            *loading.replacements(self.observer, self._ours),
         ]:
             self.patches.replace(owner, name, make)
         self._warnings()

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..nn import facts_of
+from .loading import Loaded
 
 _SKIPPED = tuple(os.path.dirname(os.path.abspath(path)) + os.sep for path in (torch.__file__, __file__))
 WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule", "FullyShardedDataParallel")
@@ -90,6 +91,7 @@ class Models:
         self.parameters: dict[int, Parameter] = {}
         self.called: list[Site] = []
         self.frozen_names = False
+        self.loaded = Loaded()
         self.version = 0
 
     def site(self, module: nn.Module) -> Site | None:

@@ -610,3 +610,16 @@ def test_what_is_heard_pickles_as_ever(name):
         assert heard is not original
         assert pickle.loads(pickle.dumps(heard)) in (heard, original)
     assert getattr(importlib.import_module(module), function) is original
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_frozen_layers_that_a_checkpoint_missed_are_named(prefix):
+    trained, model = net(), net()
+    with babysit.watch() as w:
+        weights = {prefix + name: value for name, value in trained[0].state_dict().items()}
+        model[0].load_state_dict(weights, strict=False)
+        model[0].requires_grad_(False)
+        train(model, *data(), steps=20)
+    missing = [row["name"] for row in w.run.fact("parameters") if row["not_loaded"]]
+    assert missing == (["0.weight", "0.bias"] if prefix else [])
+    assert ("frozen-by-mistake" in [one.id for one in w.findings if one.severity != "info"]) == bool(prefix)
