@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ..record import Evidence, Finding, Run
 from ..record.remedies import ADAM, RAISE_LR, RAISE_LR_100
 from . import found, rule
-from ._network import source, update_ratios
+from ._network import parameter, source, update_ratios
 from ._progress import READS, Progress, grade, progress
 from ._words import number, percent
 
@@ -39,7 +39,7 @@ def learning_rate_too_low(run: Run, *, moved: float = 0.05, least: int = 50) -> 
     Usual causes: a rate copied from fine-tuning, a unit slip (1e-6 for 1e-3), SGD with a rate meant for Adam.
 
     Told apart from: a plateau (the steps there are of normal size), vanished gradients (the first layers only), a
-    schedule that has run out (the rate was higher), warm-up (it still rises), a run that has learned.
+    schedule that has run out (unless its highest rate all along would not have been enough), warm-up (it still rises), a run that has learned.
 
     Args:
         run: reads `update.ratio` and the loss. Steps x ratio bounds how far the weights can have moved.
@@ -59,12 +59,15 @@ def learning_rate_too_low(run: Run, *, moved: float = 0.05, least: int = 50) -> 
         bound on the way is the triangle inequality.
     """
     now = progress(run)
-    ratios = list(update_ratios(run).values())
+    ratios = _of_drawn_weights(run)
     rates = run.series("lr").values
-    if not ratios or now.readings < 10 or now.step < least or now.winning or not now.comparable or _changing(rates):
+    if not ratios or now.readings < 10 or now.step < least or now.winning or not now.comparable:
         return
-    ratio = float(np.median(ratios))
+    decayed = _decayed(rates)
+    ratio = _highest(run, ratios) if decayed else float(np.median(list(ratios.values())))
     way = ratio * now.step
+    if _rising(rates) or (decayed and way >= moved):
+        return
     if not _stuck(now) or way > 10 * moved or ratio > 3e-4:
         return
     certain = way < moved or ratio < 1e-5
@@ -95,10 +98,25 @@ def _stuck(now: Progress) -> bool:
     return now.fell < 0.2
 
 
-def _changing(rates: np.ndarray) -> bool:
-    """Is the rate still in warm-up, or has a schedule brought it far below its peak?"""
-    if len(rates) < 2:
-        return False
-    return bool(
-        rates[-1] < 0.1 * rates.max() or (rates[-1] > 1.05 * rates[len(rates) // 2] and rates[-1] >= rates.max())
-    )
+def _of_drawn_weights(run: Run) -> dict[str, float]:
+    """Newest update ratios of the matrices that did not start as one constant: of what began at zero each step is a large part."""
+    found = update_ratios(run)
+    drawn = {
+        where: value for where, value in found.items() if not (parameter(run, where).get("start") or {}).get("constant")
+    }
+    return drawn or found
+
+
+def _highest(run: Run, places: Iterable[str]) -> float:
+    """The largest update ratio of the whole run, median over these matrices."""
+    return float(np.median([np.max(run.series("update.ratio", where).values) for where in places]))
+
+
+def _rising(rates: np.ndarray) -> bool:
+    """Is the rate still in warm-up?"""
+    return len(rates) >= 2 and bool(rates[-1] > 1.05 * rates[len(rates) // 2] and rates[-1] >= rates.max())
+
+
+def _decayed(rates: np.ndarray) -> bool:
+    """Has a schedule brought the rate far below its peak?"""
+    return len(rates) >= 2 and bool(rates[-1] < 0.1 * rates.max())
