@@ -15,10 +15,13 @@ DROP = advice(
     "x = np.delete(x, column, axis=1)",
 )
 
+AHEAD = advice("Let the window end before the value to be predicted", "x, y = series[i : i + width], series[i + width]")
+
 
 @rule(
     "fact:dependency",
     "fact:columns",
+    "fact:in_the_input",
     family="data",
     explains=("validation-leak", "initial-loss-off", "suspicious-labels"),
 )
@@ -28,16 +31,17 @@ def target_in_input(run: Run, *, limit: float = 0.999, rest: float = 0.9) -> Ite
     Why it matters: loss and score look perfect, on validation too, since the answer is there as well. When the network
     is used it is not.
 
-    Usual causes: a column that was made from the target (a fee, a sum, a status set afterwards), targets of a language
-    model that were not shifted by one, a missing causal mask (then an output depends on the future).
+    Usual causes: a column that was made from the target (a fee, a sum, a status set afterwards), a window of a series that
+    ends with the value to be predicted (off by one), targets of a language model that were not shifted by one, a missing causal mask (then an output depends on the future).
 
     Told apart from: a feature that is merely strong (here one column alone gives the target, and the next best does not
-    come near), lagged values of a slow series (all of them are alike), autoencoders (their output rests on the whole
+    come near), lagged values of a slow series (all of them are alike,
+    and none is equal), periods and levels that come back (few different targets), autoencoders (their output rests on the whole
     input, that of a model that copies on one position).
 
     Args:
         run: reads the fact `columns`: how much of the target's variance one column explains by itself, the best and the
-            next best; and the fact `dependency`: every target is the input at its own place, which the output sees.
+            next best; `in_the_input`: a place of the input that was equal to every target; and the fact `dependency`: every target is the input at its own place, which the output sees.
         limit: share of the variance (R²) that the best column must explain.
         rest: share that the next best must stay below.
 
@@ -45,6 +49,9 @@ def target_in_input(run: Run, *, limit: float = 0.999, rest: float = 0.9) -> Ite
         >>> fee = {"best": 7, "r2": 0.99998, "next": 0.61, "columns": 8, "examples": 640}
         >>> [finding.message for finding in target_in_input(Run.of(facts={"columns": fee}))]
         ['Column 7 of the input alone gives the target (R² 1 over 640 examples, the next best column 0.61): it was made from the answer.']
+        >>> window = {"place": "[:, -1, 0]", "examples": 512}
+        >>> [finding.message for finding in target_in_input(Run.of(facts={"in_the_input": window}))]
+        ['The input holds the target: its value at [:, -1, 0] is equal to the target in all 512 examples.']
         >>> list(target_in_input(Run.of(facts={"columns": {**fee, "r2": 0.93}})))
         []
 
@@ -60,6 +67,17 @@ def target_in_input(run: Run, *, limit: float = 0.999, rest: float = 0.9) -> Ite
             evidence=[Evidence("fact:dependency", "copied", value="targets equal inputs", expected="the next value")],
             remedies=[SHIFT],
         )
+    same = run.fact("in_the_input") or {}
+    if same.get("place"):
+        yield found(
+            severity="error",
+            stage="confirmed",
+            confidence=0.95,
+            message=f"The input holds the target: its value at {same['place']} is equal to the target in all {same['examples']} examples.",
+            evidence=[Evidence("fact:in_the_input", "place", value=same["place"], expected="nowhere")],
+            remedies=[DROP if same["place"].count(",") == 1 else AHEAD],
+        )
+        return
     known = run.fact("columns") or {}
     best, other = known.get("r2"), known.get("next")
     if isinstance(best, float) and isinstance(other, float) and best > limit and other < rest and known["columns"] >= 3:

@@ -142,6 +142,7 @@ class Backwards(Forwards):
                     self.guard("batches", self.batches.measure, where, x, self.put, not self.light)
                     if index == "0" and forward.root is self.models.main() and not self.light:
                         self.guard("columns", self.columns.batch, x)
+                        self.guard("in_the_input", self.in_the_input.batch, x)
                         self.guard("frames", self.frames.batch, x)
                 forward.inputs = []
         self.usual = max(self.usual, sum(one.reached for one in self.pending) + 1)
@@ -160,6 +161,7 @@ class Backwards(Forwards):
         if one.index == 0:
             self.trials.answer(call.target)
             self.guard("columns", self.columns.answer, call.target)
+            self.guard("in_the_input", self.in_the_input.answer, call.target)
         if not one.taken and call.value.numel() == 1:
             where = one.where
             self.transfer.add(call.value.float(), lambda values: self.put(("loss.criterion", where), values[0]))

@@ -21,6 +21,7 @@ from .comparisons import Comparisons
 from .criteria import Called, Criteria
 from .frames import Frames
 from .guard import Guard
+from .in_the_input import InTheInput
 from .judging import Judge
 from .kept import Held as Mark
 from .kept import Kept
@@ -99,6 +100,7 @@ class State:
         self.structure = Structure(self.models)
         self.comparisons = Comparisons(self.transfer, recording.set_fact)
         self.columns = Columns(self.transfer, recording.set_fact)
+        self.in_the_input = InTheInput(self.transfer, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
         self.frames = Frames(self.transfer, recording.add_vector)

@@ -200,6 +200,54 @@ def test_what_can_not_be_tried_without_a_trace_is_left_alone(kind):
     assert len(HEARD) == (40 if kind == "hook" else 0)
 
 
+def series(place, levels=0):
+    """Windows (32, 12) of a noisy series and its value at a place from the window's end; `levels`: few different values."""
+
+    def make():
+        values = torch.randn(4000).cumsum(0) if not levels else torch.randint(0, levels, (4000,)).float()
+        begin = torch.randint(0, 3900, (32, 1))
+        return values[begin + torch.arange(12)], values[begin[:, 0] + 11 + place]
+
+    return make
+
+
+class Window(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(12, 1)
+
+    def forward(self, x):
+        return self.body(x.reshape(len(x), 12)).squeeze(1)
+
+
+@pytest.mark.parametrize(("place", "levels", "told"), [(0, 0, True), (1, 0, False), (0, 9, False)])
+@pytest.mark.parametrize(
+    ("shape", "at"), [((32, 12), "[:, 11]"), ((32, 12, 1), "[:, -1, 0]"), ((32, 1, 12), "[:, 0, -1]")]
+)
+def test_a_window_that_ends_with_its_target(shape, at, place, levels, told):
+    make = series(place, levels)
+
+    def batch():
+        x, y = make()
+        return x.reshape(shape), y
+
+    run = train(Window(), batch, loss=F.mse_loss)
+    assert run.fact("in_the_input") == ({"place": at, "examples": 512} if told else None)
+    found = {one.id: one.severity for one in babysit.diagnose(run).findings}
+    assert (found.get("target-in-input") == "error") == told
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_value_to_be_recalled_from_long_ago_is_a_task(place):
+    """The first or a middle value of a sequence of independent numbers: what memories are tried on."""
+
+    def recall():
+        x = torch.randn(32, 12, 1)
+        return x, x[:, place, 0]
+
+    assert train(Window(), recall, loss=F.mse_loss).fact("in_the_input") is None
+
+
 def test_one_column_that_is_the_target():
     def leak(scale):
         x = torch.randn(64, 6)
