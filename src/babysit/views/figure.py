@@ -93,7 +93,7 @@ def _traces(mark: Mark, color: str, panel: Panel) -> list[dict[str, Any]]:
                  "marker": {"color": colors}, "text": told, "textposition": "outside", "cliponaxis": False,
                  "hoverinfo": "skip", "textfont": {"color": "@ink"}}]  # fmt: skip
     if isinstance(mark, Heat):
-        return [_heat(mark)]
+        return [_heat(mark, panel.height)]
     if isinstance(mark, Spokes):
         return _spokes(mark)
     return []  # pictures and tables are drawn by the page itself
@@ -134,7 +134,7 @@ def _dots(dots: Dots, color: str) -> dict[str, Any]:
     return trace
 
 
-def _heat(heat: Heat) -> dict[str, Any]:
+def _heat(heat: Heat, height: int) -> dict[str, Any]:
     cells = np.asarray(heat.cells, float)
     trace: dict[str, Any] = {
         "type": "heatmap", "x": numbers(heat.columns), "y": [text(one, 60) for one in heat.rows],
@@ -147,7 +147,7 @@ def _heat(heat: Heat) -> dict[str, Any]:
         trace |= {
             "zmin": 0,
             "zmax": 1,
-            "colorscale": [[0, "@paper"], [1, "@vermillion"]],
+            "colorscale": [[0, "@grid"], [1, "@vermillion"]],  # none is seen too, apart from what wasn't measured
         }
     elif heat.scale == "counts":
         trace |= {"colorscale": [[0, "@paper"], [1, "@blue"]], "showscale": False}
@@ -158,7 +158,7 @@ def _heat(heat: Heat) -> dict[str, Any]:
             logs = np.log10(np.where(cells > 0, cells, np.nan))
         trace |= {"customdata": numbers(cells)} if cells.size < 50_000 else {}
         trace["hovertemplate"] = "%{y}, %{x}: " + ("%{customdata:.3~g}" if cells.size < 50_000 else "10^%{z:.2f}") + "<extra></extra>"  # fmt: skip
-        trace["colorbar"] |= _decades(logs)
+        trace["colorbar"] |= _decades(logs, max(2, (height - 80) // 20))
         cells = logs
     if heat.numbers:
         trace |= {"text": [[number(one) for one in row] for row in cells], "texttemplate": "%{text}"}
@@ -247,11 +247,15 @@ def _layout(panel: Panel, height: int) -> dict[str, Any]:
         y["nticks"] = rows + 1 if height / (rows + 2) >= 12 else max(4, height // 40)
         named = any(isinstance(mark, Heat) and len(mark.column_names) for mark in marks)
         x |= {"type": "category", "automargin": True} if named else {}
+        if named and rows <= 16:
+            x |= {"dtick": 1}
     if any(isinstance(mark, Bars) for mark in marks):
-        y |= {"autorange": "reversed", "showgrid": False, "type": "category", "tickfont": {"color": "@ink"}}
+        y |= {"autorange": "reversed", "showgrid": False, "type": "category", "tickfont": {"color": "@ink"}, "ticks": "outside",
+              "tickcolor": "rgba(0,0,0,0)"}  # fmt: skip
         x |= {"showgrid": False, "showticklabels": False, "zeroline": False, "range": _room(marks)}
     spokes = next((mark for mark in marks if isinstance(mark, Spokes)), None)
     _decade_ticks(y, panel)
+    x |= _whole_ticks(panel)
     if "range" not in y and all(isinstance(mark, Line | Area) for mark in marks):
         y |= _constant(panel)
     annotations = _limit_words(panel)
@@ -325,6 +329,15 @@ def _decade_ticks(axis: dict[str, Any], panel: Panel) -> None:
         axis["dtick"] = "D2" if high - low < 1.7 else max(1, math.ceil((high - low) / 6))
 
 
+def _whole_ticks(panel: Panel) -> dict[str, Any]:
+    """Of a few epochs or trials: there is no half one."""
+    if panel.x.label not in ("epoch", "trial", "trials", "step") or panel.x.log:
+        return {}
+    places = [float(value) for mark in panel.marks for value in np.asarray(getattr(mark, "x", ()), float)[:100]]
+    known = [one for one in places if math.isfinite(one)]
+    return {"dtick": 1} if known and max(known) - min(known) <= 6 else {}
+
+
 def _constant(panel: Panel) -> dict[str, Any]:
     """The axis of what never changes, so that its value can be read there; nothing for what does change.
 
@@ -387,16 +400,17 @@ def _bar(label: str, shares: bool) -> dict[str, Any]:
     return bar | ({"tickformat": ".0%"} if shares else {})
 
 
-def _decades(logs: np.ndarray) -> dict[str, Any]:
+def _decades(logs: np.ndarray, most: int) -> dict[str, Any]:
+    """Ticks of a colour bar over decades, no more than it has room for."""
     known = logs[np.isfinite(logs)]
     if not known.size:
         return {}
     low, high = float(known.min()), float(known.max())
     whole = np.arange(math.ceil(low), math.floor(high) + 1)
     if len(whole) >= 2:
-        at = whole[:: max(1, len(whole) // 5)].astype(float).tolist()
+        at = whole[:: math.ceil(len(whole) / min(most, 6))].astype(float).tolist()
     else:
-        at = np.linspace(low, high, 4).tolist()
+        at = np.linspace(low, high, min(most, 4)).tolist()
     return {"tickvals": at, "ticktext": [number(10**one, 2) for one in at]}
 
 

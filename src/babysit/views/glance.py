@@ -7,7 +7,7 @@ import numpy as np
 from ..record import Run
 from .health import layers
 from .panel import STEPS, Axis, Panel, StepHeat, Value
-from .words import clean, number, share
+from .words import bare, clean, number, share
 
 
 def glance(run: Run, what: str, title: str, scale: str, label: str, only: str = "") -> Panel | None:
@@ -19,7 +19,8 @@ def glance(run: Run, what: str, title: str, scale: str, label: str, only: str = 
     series = [(where, one) for where, one in series if len(one)]
     if len(series) < 2:
         return None
-    last = [(one.last, where) for where, one in series if np.isfinite(one.last)]
+    short = bare([where for where, _ in series])
+    last = [(one.last, name) for name, (_, one) in zip(short, series, strict=True) if np.isfinite(one.last)]
     tell = share if scale == "share" else lambda value: number(value, 2)
     values = []
     if last:
@@ -27,13 +28,13 @@ def glance(run: Run, what: str, title: str, scale: str, label: str, only: str = 
         values = [
             Value(
                 "most",
-                f"{tell(highest[0])} in {clean(highest[1], 30)}",
+                f"{tell(highest[0])} in {clean(highest[1], 30)}" if highest[0] or scale != "share" else tell(0.0),
                 "bad" if scale == "share" and highest[0] > 0.4 else "",
             )
         ]
         if scale != "share":
             values.append(Value("least", f"{tell(lowest[0])} in {clean(lowest[1], 30)}"))
-    rows = [(clean(where, 40), one.steps, one.values) for where, one in series]
+    rows = [(clean(name, 40), one.steps, one.values) for name, (_, one) in zip(short, series, strict=True)]
     height = int(min(520, max(170, 60 + 16 * len(rows))))
     mark = StepHeat(rows, scale, label)  # type: ignore[arg-type]
     return Panel(title, [mark], x=STEPS, y=Axis(), values=values, height=height)

@@ -240,7 +240,9 @@ def _heat(axes: Any, heat: Heat, colours: dict[str, str], dark: bool) -> None:
     kind: dict[str, Any] = {"cmap": _cividis()}
     if heat.scale in ("share", "counts"):
         strong = colours["vermillion" if heat.scale == "share" else "blue"]
-        kind["cmap"] = LinearSegmentedColormap.from_list("own", [colours["paper"], strong])
+        kind["cmap"] = LinearSegmentedColormap.from_list(
+            "own", [colours["grid" if heat.scale == "share" else "paper"], strong]
+        )
         kind |= {"vmin": 0, "vmax": 1} if heat.scale == "share" else {}
     if heat.scale == "log" and (cells > 0).any():
         cells = np.ma.masked_less_equal(cells, 0)

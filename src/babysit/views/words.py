@@ -6,7 +6,7 @@ import math
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..record.apart import apart
@@ -153,6 +153,56 @@ def ending(detail: Mapping[str, Any]) -> tuple[str, str]:
     if reason == "stopped":
         return "stopped", f"stopped: {why}" if why else "stopped"
     return "ended", "ended" if reason in ("", "finished", "exit") else f"ended: {reason}"
+
+
+def plain(value: object, limit: int = 300) -> str:
+    """A fact as people write it: numbers short, lists by commas, what has names with them; "" where there is nothing.
+
+    Examples:
+        >>> plain([1, 8, 8]), plain(0.10000000149), plain({"train": 1168, "val": 270}), plain([]), plain(None)
+        ('1, 8, 8', '0.1', 'train 1168, val 270', '', '')
+        >>> plain({"within": {"train": 0}, "conflicting": 0}), plain([{"name": "cat", "train": 9}, {"name": "dog", "train": 8}])
+        ('within: train 0; conflicting 0', 'cat: train 9; dog: train 8')
+    """
+    if isinstance(value, Mapping):
+        rest = {key: plain(one) for key, one in value.items() if key != "name"}
+        nested = any(isinstance(one, Mapping | list | tuple) for one in value.values())
+        told = [
+            f"{key}{':' * isinstance(value[key], Mapping | list | tuple)} {one}" for key, one in rest.items() if one
+        ]
+        named = f"{plain(value['name'])}: " if "name" in value else ""
+        text = named + ("; " if nested else ", ").join(told)
+    elif isinstance(value, list | tuple):
+        text = ("; " if any(isinstance(one, Mapping) for one in value) else ", ").join(map(plain, value))
+    elif value is None:
+        return ""
+    else:
+        text = (
+            number(value)
+            if isinstance(value, float)
+            else "yes"
+            if value is True
+            else "no"
+            if value is False
+            else str(value)
+        )
+    return clean(text, limit)
+
+
+def bare(names: Sequence[str]) -> list[str]:
+    """Layers' names without the parts, from either end, that all of them share.
+
+    Examples:
+        >>> bare(["network.conv1.weight", "network.conv2.weight"]), bare(["0.weight", "0.bias"]), bare(["a"]), bare(["a.b", "a.b"])
+        (['conv1', 'conv2'], ['weight', 'bias'], ['a'], ['a.b', 'a.b'])
+    """
+    parts = [name.split(".") for name in names]
+    if len(set(names)) < 2:
+        return list(names)
+    shortest = min(map(len, parts)) - 1
+    front = next((at for at in range(shortest) if len({one[at] for one in parts}) > 1), shortest)
+    back = next((at for at in range(shortest - front) if len({one[-1 - at] for one in parts}) > 1), shortest - front)
+    return [".".join(one[front : len(one) - back]) for one in parts]
 
 
 def tail(text: object, limit: int) -> str:

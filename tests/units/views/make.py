@@ -43,6 +43,8 @@ def full_run(steps: int = 400, depth: int = 6, *, sick: bool = False, name: str 
     run.set_fact("recipe", Recipe(data="digits").to_dict())
     run.set_fact("machine", {"cpu": name})
     run.set_fact("script", f"{name} train.py")
+    run.set_fact("data", {"source": name, "shape": [1, 8, 8], "examples": {"train": 1168, "val": 270}, "missing_by_column": {},
+                          "classes": [{"name": name, "train": 9}], "entropy": 2.302585})  # fmt: skip
     run.set_fact("task", {"kind": "classes", "classes": 4, "names": [name, *map(str, range(1, 4))]})
     run.set_fact("test", {"accuracy": 0.97, "interval": [0.95, 0.98], "n": 360})
     run.set_fact("checks", [{"id": "initial-loss", "passed": True, "expected": name, "measured": "2.31"}])

@@ -64,3 +64,43 @@ def test_no_class_is_hard_where_all_is_right(counts, told):
     run.add_vector(1, "confusion", "", np.array(counts))
     panel = next(maker for maker in makers("run") if maker.name == "confusion")(run)
     assert [one.name for one in panel.values] == told
+
+
+def made(name: str, record, of: str = "run") -> Panel:
+    return next(maker for maker in makers(of) if maker.name == name)(record)
+
+
+def test_no_dead_unit_is_seen_apart_from_nothing_measured():
+    panel = made("dead-units", Run.of({"activation.dead": {"net.a": [0.0, 0.0], "net.b": [0.0, 0.0]}}))
+    heat = figure(panel)["data"][0]
+    assert heat["colorscale"][0] != [0, "@paper"]
+    assert heat["y"] == ["a", "b"]
+    assert panel.values[0].text == "0 %"
+
+
+def test_a_colour_bar_has_no_more_ticks_than_room():
+    readings = {f"{name}.weight": [10.0**-power for power in range(12)] for name in "ab"}
+    panel = made("update-glance", Run.of({"update.ratio": readings}))
+    ticks = figure(panel)["data"][0]["colorbar"]["tickvals"]
+    assert 2 <= len(ticks) <= (panel.height - 80) // 20 + 1
+
+
+def test_a_first_step_a_thousand_times_as_long_leaves_the_others_readable():
+    run = Run.of({"time.step": [3.0, *[0.004] * 50]})
+    assert axis(made("cost", run))["type"] == "log"
+    assert axis(made("cost", Run.of({"time.step": [0.005, *[0.004] * 50]})))["range"][0] == 0
+
+
+def test_a_recipe_alone_differs_from_nothing():
+    trained, watched = Run.of({"loss.train": [1.0]}, facts={"recipe": {"lr": 0.1}}), Run.of({"loss.train": [2.0]})
+    told = lambda runs: [row[0] for row in made("differences", runs, "runs").marks[0].rows]  # noqa: E731
+    assert "lr" not in told({"a": trained, "b": watched})
+    assert "lr" in told({"a": trained, "b": Run.of({"loss.train": [1.0]}, facts={"recipe": {"lr": 0.2}}), "c": watched})
+
+
+def test_every_class_has_its_tick_and_epochs_are_whole():
+    run = Run()
+    run.add_vector(1, "confusion", "", np.eye(10))
+    assert figure(made("confusion", run))["layout"]["xaxis"]["dtick"] == 1
+    assert figure(Panel("p", [Line("a", [1, 2, 3], [1, 2, 3])], x=Axis("epoch")))["layout"]["xaxis"]["dtick"] == 1
+    assert "dtick" not in figure(Panel("p", [Line("a", range(60), range(60))], x=Axis("epoch")))["layout"]["xaxis"]

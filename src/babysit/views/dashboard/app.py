@@ -120,7 +120,7 @@ class Dashboard:
 
         def read() -> dict[str, Any]:
             found = {name: self.library.run(name).run for name in names}
-            facts = [f"{len(found)} runs"]
+            facts = [f"{len(found)} runs: {', '.join(clean(name, 60) for name in found)}"]
             head = {"name": "Comparison", "facts": facts, "spoken": f"{len(found)} runs compared", "verdict": None}
             return {"heading": head, "cards": cards(found, "runs", width=width)}
 

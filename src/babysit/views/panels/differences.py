@@ -13,7 +13,8 @@ from ..words import clean, count, number, share
 def differences(runs):
     """The recipe's fields that differ, and the newest numbers of each run."""
     recipes = {name: mapping(run, "recipe") for name, run in runs.items()}
-    names = list(dict.fromkeys(field for recipe in recipes.values() for field in recipe))
+    several = sum(bool(one) for one in recipes.values()) > 1  # one alone differs from nothing
+    names = list(dict.fromkeys(field for recipe in recipes.values() for field in recipe if several))
     differ = [field for field in names if len({str(recipe.get(field)) for recipe in recipes.values()}) > 1]
     rows = [["steps", *(count(run.step) for run in runs.values())]]
     for what, label, told in (("loss.train", "loss", number), ("loss.val", "validation loss", number), ("accuracy.val", "validation accuracy", share), ("r2.val", "validation R²", number)):  # fmt: skip

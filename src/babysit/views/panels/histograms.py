@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..panel import STEPS, Axis, Heat, Panel, panel
-from ..words import clean
+from ..words import clean, number
 
 KINDS = ("activation.histogram", "weight.histogram", "gradient.histogram")
 
@@ -28,7 +28,7 @@ def histograms(run, choice=""):
         return None
     middles = np.linspace(low, high, 48)
     columns = [_spread(one, middles) for _, one in frames[-240:]]
-    labels = [f"{middle:.3g}" for middle in middles]
+    labels = [number(float(middle)) for middle in middles]
     heat = Heat(
         labels[::-1], np.array([step for step, _ in frames[-240:]]), np.stack(columns, axis=1)[::-1], "counts", "share"
     )

@@ -46,11 +46,11 @@ def _judged(train: float, val: float, what: str) -> str:
     if not math.isfinite(gap):
         return ""
     told = f"{number(gap * 100, 2)} points" if what == "accuracy" else number(gap, 2)
+    more = told.lstrip("-")
     if gap < -0.02:
-        more = told.lstrip("-")
         return f"Validation is ahead by {more}: dropout or augmentation make training harder, or training is measured earlier."
     if gap > 0.1:
         return f"The gap is {told}: learned by heart. More regularization or more data would help."
     if gap < 0.02 and 0.5 < train < 0.9:  # below, it has not learned yet: capacity is not the question
         return f"Almost no gap ({told}) and room above: the network can take more capacity."
-    return f"The gap is {told}."
+    return f"The gap is {told}." if gap >= 0 else f"Validation is ahead by {more}."

@@ -23,9 +23,10 @@ def space(study):
                 "; ".join(clean(one, 160) for one in moved),
             ]
         )
+    header = ["field", "range", "box, stage by stage", *(["moved out"] if any(row[3] for row in rows) else [])]
     return Panel(
         "The space",
-        [Table(["field", "range", "box, stage by stage", "edge"], rows)],
+        [Table(header, [row[: len(header)] for row in rows])],
         wide=True,
         note=clean(" ".join(study.notes), 600),
     )

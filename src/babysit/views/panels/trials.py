@@ -27,6 +27,8 @@ def trials(study):
 
 
 def _score(trial, study) -> str:
+    if trial.score != trial.score:
+        return ""
     return tell(study, trial.score) + (f" ± {tell(study, trial.sd)}" if trial.sd == trial.sd else "")
 
 

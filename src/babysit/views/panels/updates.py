@@ -6,7 +6,7 @@ import numpy as np
 
 from ..facts import median
 from ..panel import STEPS, Area, Axis, Band, Line, Panel, Value, panel
-from ..words import number, tail
+from ..words import bare, number, tail
 
 
 @panel("update.ratio", order=30)
@@ -25,6 +25,7 @@ def updates(run):
     else:
         marks.append(Line(tail(series[0][0], 18), series[0][1].steps, series[0][1].values, "blue"))
     if len(series) > 1:
+        series = list(zip(bare([where for where, _ in series]), [one for _, one in series], strict=True))
         by_last = sorted(series, key=lambda one: one[1].last if one[1].last == one[1].last else -1)
         for (where, one), color in ((by_last[-1], "orange"), (by_last[0], "purple")):
             marks.append(Line(tail(where, 18), one.steps, one.values, color))

@@ -281,7 +281,7 @@ function finding(one) {
   const told = one.stage === "confirmed" ? "confirmed" : `${one.stage}, ${one.sure} sure`;
   const words = node("div", { class: "words" },
     node("h3", {}, node("span", { class: "mark", "aria-hidden": "true" }, MARK[one.severity] || "●"), " ", one.id),
-    node("p", { class: "meta" }, `${one.severity} · ${told} · step ${one.step.toLocaleString("en")}`,
+    node("p", { class: "meta" }, `${one.severity === "info" ? "note" : one.severity} · ${told} · step ${one.step.toLocaleString("en")}`,
       one.where ? node("code", {}, one.where) : "", one.source ? node("code", {}, one.source) : ""),
     node("p", { class: "message" }, one.message),
     one.why ? node("p", { class: "why" }, one.why) : "",
