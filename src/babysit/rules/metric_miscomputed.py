@@ -18,6 +18,10 @@ WHICH = advice(
 )
 CLASSES = advice("Look for the largest along the classes", "right = (logits.argmax(1) == y).sum()")
 DECIDE = advice("Decide by the sign of the score", "predicted = (scores > 0).float()")
+TOGETHER = advice(
+    "Collect the labels beside the answers, or don't shuffle validation",
+    "labels.append(y)  # in the loop, beside answers.append(model(x).argmax(1))",
+)
 COUNT = advice("Divide by the examples that were compared", "accuracy = right / len(dataset)")
 
 
@@ -29,7 +33,8 @@ def metric_miscomputed(run: Run) -> Iterator[Finding]:
     (the learning rate, the epoch to stop at, the model to keep) is chosen by noise.
 
     Usual causes: predictions of shape (N, 1) compared with labels of shape (N,), which compares each with all;
-    `max(1).values`, the score itself, compared with class ids; argmax over the examples instead of the classes; scores that are rounded before a sigmoid; a sum of
+    `max(1).values`, the score itself, compared with class ids; argmax over the examples instead of the classes; scores that are rounded before a sigmoid; answers collected from a
+    loader that shuffles, and labels taken from the data set; a sum of
     rights divided by a count that isn't the number of examples.
 
     Told apart from: other scores (top-5, F1, a mean over batches): one side of the comparison must be exactly what the
@@ -68,6 +73,11 @@ def metric_miscomputed(run: Run) -> Iterator[Finding]:
         text, remedy = (
             "the scores themselves are rounded and compared with 0 and 1, as if they were probabilities, but they lie beyond 0 and 1",
             DECIDE,
+        )
+    elif problem == "order":
+        text, remedy = (
+            "the answers of a whole pass are compared with its labels in another order than the batches came in, as if each example were another",
+            TOGETHER,
         )
     elif problem == "count":
         text = f"the printed number is always {number(known['ratio'])} times the true share of rights, over {known['passes']} passes"

@@ -28,6 +28,7 @@ class Backwards(Forwards):
                 if one is not None:
                     with torch.no_grad():
                         self.guard("validation", self.validation.criterion, one, call)
+                        self.guard("comparisons", self.comparisons.labelled, call.target)
             return
         if not self.deep:
             return

@@ -22,7 +22,6 @@ KEPT = 1 << 20
 """Predictions of one pass that are kept until it is over."""
 SEEN = 64
 """Comparisons looked at in one pass or step that are not in a row of right ones."""
-PROBLEMS = ("broadcast", "scores", "axis", "rounded")
 
 
 @dataclass(eq=False)
@@ -45,6 +44,7 @@ class Comparisons:
     training: bool = False
     _over_batch: bool = False  # the largest was looked for along the examples
     _guesses: list[Tensor] = field(default_factory=list)  # of each output of this pass
+    _labels: list[Tensor] = field(default_factory=list)  # that a criterion got in this pass
     _kept: int = 0
     _rows: list[Tensor] = field(default_factory=list)  # (count, rights) of each comparison of this pass
     _odd: list[Odd] = field(default_factory=list)
@@ -60,6 +60,11 @@ class Comparisons:
             if first is not None:
                 self._guesses.append(first)
                 self._kept += first.numel()
+
+    def labelled(self, target: Tensor | None) -> None:
+        """A criterion of the pass that is under way got this."""
+        if target is not None and is_plain(target) and self._guesses and self._kept <= KEPT:
+            self._labels.append(target.detach().reshape(-1))
 
     def largest(self, x: Any, dim: Any) -> None:
         """The largest of something was looked for along one axis."""
@@ -95,7 +100,9 @@ class Comparisons:
         size = a.numel()
         guesses = [one for one in _guesses(out) if one.numel() == size]
         if len(self._guesses) > 1 and sum(one.numel() for one in self._guesses) == size:
-            guesses.append(torch.cat([one.reshape(-1) for one in self._guesses]))
+            whole = torch.cat([one.reshape(-1) for one in self._guesses])
+            guesses.append(whole)
+            self._in_order(a, b, whole, source)
         a, b = a.reshape(-1), b.reshape(-1)
         if guesses and len(self._rows) < KEPT:
             sure = torch.stack([(side == guess.reshape(-1)).all() for guess in guesses for side in (a, b)]).any()
@@ -117,6 +124,18 @@ class Comparisons:
             best = out.reshape(size, -1).amax(1)
             broken = (score != score.round()).any()
             self._say("scores", (score == best).all() & broken, a, b, source)
+
+    def _in_order(self, a: Tensor, b: Tensor, whole: Tensor, source: Callable[[], str | None]) -> None:
+        """The answers of a whole pass: are they compared with its labels, but in another order?"""
+        if len(self._labels) < 2 or sum(one.numel() for one in self._labels) != whole.numel():
+            return
+        labels = torch.cat(self._labels).double()
+        apart = []
+        for answers, others in ((a, b), (b, a)):
+            others = others.reshape(-1).double()
+            same = (others.sort().values == labels.sort().values).all() & (others != labels).any()
+            apart.append((answers.reshape(-1) == whole).all() & same)
+        self._say("order", torch.stack(apart).any(), a, b, source)
 
     def _broadcast(self, a: Tensor, b: Tensor, source: Callable[[], str | None]) -> None:
         """(N, 1) against (N,): every prediction is compared with every label."""
@@ -148,12 +167,12 @@ class Comparisons:
 
     def begin(self) -> None:
         """A pass begins."""
-        self._rows, self._odd, self._guesses, self._kept = [], [], [], 0
+        self._rows, self._odd, self._guesses, self._labels, self._kept = [], [], [], [], 0
         self.output = None
 
     def forget(self) -> None:
         """Nothing is listened to any more."""
-        self.output, self._guesses, self._kept = None, [], 0
+        self.output, self._guesses, self._labels, self._kept = None, [], [], 0
 
     def _told(self, odd: list[Odd], values: list[float]) -> None:
         for one, sure in zip(odd, values, strict=True):

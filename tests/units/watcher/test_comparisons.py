@@ -137,3 +137,28 @@ def test_pairs_of_labels_and_both_directions_of_a_square_are_fine():
 
     record, _ = run(lambda model, x, y: halves(model, x, y, RIGHT["argmax"]), during=during)
     assert record.fact("metric") is None
+
+
+def collected(shuffled, labels_too):
+    """Answers of a whole pass of four batches, beside labels in the data set's order or in that of the batches."""
+
+    def score(model, x, y):
+        order = torch.randperm(len(x)) if shuffled else torch.arange(len(x))
+        answers, labels = [], []
+        for part in order.split(8):
+            out = model(x[part])
+            F.cross_entropy(out, y[part])
+            answers.append(out.argmax(1))
+            labels.append(y[part])
+        right = torch.cat(answers) == (torch.cat(labels) if labels_too else y)
+        return float(right.double().mean())
+
+    return score
+
+
+@pytest.mark.parametrize(("shuffled", "labels_too"), [(True, False), (True, True), (False, False)])
+def test_labels_in_another_order_are_told(shuffled, labels_too):
+    found, _ = run(collected(shuffled, labels_too))
+    wrong = shuffled and not labels_too
+    assert (found.fact("metric") or {}).get("problem") == ("order" if wrong else None)
+    assert ("metric-miscomputed" in [one.id for one in found.findings]) == wrong
