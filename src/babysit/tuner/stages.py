@@ -35,6 +35,8 @@ MODELLED = 0.7
 """Share of each later stage's trials that a guess at what they would come to (`surrogate`) chooses among many."""
 CANDIDATES = (300, 200)
 """How many it chooses among: from the boxes, and from everywhere."""
+AT_ONCE = 256
+"""Points that it chooses at once: what it needs grows with their square (2 GB for 1,700)."""
 ENOUGH = 16
 """Trials before there is a guess."""
 CENTRES = 3
@@ -141,11 +143,16 @@ class Staged:
         """Points that could well be the best, each by another function that fits what was seen."""
         from .surrogate import Surrogate
 
-        near, anywhere = (max(number, 2 * count) for number in CANDIDATES)
-        boxes = self._around(draw, stratified(draw, near, len(self.space)), stage, seen, order)
-        candidates = np.concatenate([boxes, stratified(draw, anywhere, len(self.space))])
-        found = Surrogate(self.space, seen.units, seen.scores, seen.epochs, int(seen.epochs.max()), draw)
-        return found.sample(candidates, count)
+        found: Surrogate | None = None
+        points: list[np.ndarray] = []
+        for start in range(0, count, AT_ONCE):
+            some = min(AT_ONCE, count - start)
+            near, anywhere = (max(number, 2 * some) for number in CANDIDATES)
+            boxes = self._around(draw, stratified(draw, near, len(self.space)), stage, seen, order)
+            candidates = np.concatenate([boxes, stratified(draw, anywhere, len(self.space))])
+            found = found or Surrogate(self.space, seen.units, seen.scores, seen.epochs, int(seen.epochs.max()), draw)
+            points.append(found.sample(candidates, some))
+        return np.concatenate(points)
 
     def _around(
         self, draw: np.random.Generator, points: np.ndarray, stage: int, seen: Seen, order: np.ndarray

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import json
 import math
 import os
@@ -29,6 +30,8 @@ except (ImportError, AttributeError):  # its file format has it, but its place i
     _REPORT = None
 
 SECONDS = 0.5
+KEPT = 4096
+"""Logs that were read and written, and are let go of together: one by one would move all others each time."""
 
 
 class Journal(JournalStorage):
@@ -66,7 +69,8 @@ class BufferedBackend(BaseJournalBackend):
     """A journal file with group commit, of one writing process.
 
     A file belongs to one process while it is open (it is locked, and a killed process lets go of it), so what waits can
-    be read as if it were written: reading is from memory. A last line that a kill cut short is dropped on opening.
+    be read as if it were written: reading is from memory. What is written and was read once is let go of, and read from the
+    file should it be asked for again. A last line that a kill cut short is dropped on opening.
 
     Args:
         path: of the journal, made when missing; its format is Optuna's, so `JournalFileBackend` reads it too.
@@ -83,7 +87,8 @@ class BufferedBackend(BaseJournalBackend):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.path, "ab")  # noqa: SIM115 (closed by close)
         _lock(self._file, self.path)
-        self._logs: list[dict[str, Any]] = list(_read(self.path))
+        self._logs: list[dict[str, Any]] = list(_read(self.path))  # from number `_first` on
+        self._first = 0
         self._written = len(self._logs)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._commit_often, name="babysit-journal", daemon=True)
@@ -91,7 +96,17 @@ class BufferedBackend(BaseJournalBackend):
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Logs from a number on, those that wait included."""
-        return iter(self._logs[log_number_from:])
+        with self._lock:
+            if log_number_from < self._first:
+                self.commit()
+                with open(self.path, "rb") as file:
+                    return iter([json.loads(line) for line in itertools.islice(file, log_number_from, self._written)])
+            found = self._logs[log_number_from - self._first :]
+            let_go = min(log_number_from, self._written) - self._first
+            if let_go > KEPT:
+                del self._logs[:let_go]
+                self._first += let_go
+        return iter(found)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Take logs over; they are on disk after at most `seconds`."""
@@ -103,13 +118,13 @@ class BufferedBackend(BaseJournalBackend):
     def commit(self) -> None:
         """Write what waits, as one group, and let the disk have it."""
         with self._lock:
-            fresh = self._logs[self._written :]
+            fresh = self._logs[self._written - self._first :]
             if not fresh or self._file.closed:
                 return
             text = "".join([_line(log) for log in fresh])
             self._file.write(text.encode())
             self._file.flush()
-            self._written = len(self._logs)
+            self._written = self._first + len(self._logs)
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import optuna
@@ -130,3 +131,17 @@ def test_the_sampler_works_in_any_study_and_closes_in(direction):
     first, last = np.median(values[:40] * sign), np.median(values[-30:] * sign)
     assert last > first
     assert sign * study.best_value > -0.01
+
+
+def test_drawing_thousands_needs_no_more_memory_than_drawing_hundreds():
+    space = Space({"lr": log(1e-4, 1), "dropout": uniform(0, 0.5)})
+    draw = np.random.default_rng(0)
+    seen = Seen(draw.random((400, 2)), draw.random(400), np.full(400, 4))
+    tracemalloc.start()
+    points = Staged(space).propose(2000, 1, seen)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert points.shape == (2000, 2)
+    assert ((points >= 0) & (points <= 1)).all()
+    assert len(np.unique(points, axis=0)) > 1900
+    assert peak < 100e6

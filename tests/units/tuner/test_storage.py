@@ -59,6 +59,23 @@ def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
     assert (tmp_path / "j").read_bytes().endswith(b"}\n")
 
 
+def test_what_was_written_and_read_is_let_go_of_and_can_still_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("babysit.tuner.storage.KEPT", 50)
+    backend, study = fill(tmp_path / "j", 300)
+    backend.commit()
+    study.ask()
+    study.ask()
+    assert len(backend._logs) < 100
+    values = [trial.value for trial in study.trials]
+    backend.append_logs([])
+    other = optuna.load_study(study_name="s", storage=optuna.storages.JournalStorage(backend))  # from the beginning
+    assert [trial.value for trial in other.trials] == values == [*range(300), None, None]
+    backend.close()
+    again = BufferedBackend(tmp_path / "j")
+    assert len(list(again.read_logs(0))) == (tmp_path / "j").read_bytes().count(b"\n") > 300 * 3
+    again.close()
+
+
 def test_one_process_has_the_file(tmp_path):
     backend, _ = fill(tmp_path / "j")
     with pytest.raises(BlockingIOError, match="another process"):
