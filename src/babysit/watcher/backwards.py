@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from ..record.run import Key
 from .addends import addends
 from .by_hand import ByHand
-from .criteria import Called
+from .criteria import PAIRED, Called
 from .forwards import Forwards
+from .gains import BETTER, GAIN, correlation
+from .policy import policy_of
 from .state import Pending
 from .stretched import LEAST, stretched
 from .written_out import written_out
@@ -58,6 +63,7 @@ class Backwards(Forwards):
             self._loss(loss)
         if self.deep and loss is not None:
             self.guard("written_out", self._written_out, loss)
+            self.guard("policy", self._policy, loss)
             self.guard("addends", self._addends, loss)
         if self.deep:
             self.at("train", 3)
@@ -78,6 +84,43 @@ class Backwards(Forwards):
                     call.source = self.sources.here(4)
                     self.pending.append(Pending(call, reached=True))
                     return
+
+    def _policy(self, loss: Tensor) -> None:
+        """Is it a policy gradient? Which way it goes, and what the script calls a reward."""
+        found = policy_of(loss)
+        if found is None:
+            return
+        frame = self.sources.frame(1)
+        gain, cost = self.gains.words(frame)
+        if "policy" not in self.recording.run.facts:
+            fact = {"reward": gain, "cost": cost, "clipped": found.clipped, "source": self.sources.here(4)}
+            self.recording.set_fact("policy", fact)
+        self.put(("policy.sign", ""), float(found.sign))
+        with torch.no_grad():
+            known = self.gains.values(frame, GAIN)
+            for name, value in known.items():
+                self.transfer.add(value.mean(), partial(self._put_first, ("reward.mean", name)))
+            size, device = found.weight.numel(), found.weight.device
+            sides = [*known.values(), *self.gains.values(frame, BETTER).values(), *self._better(size)]
+            like = [correlation(found.weight, one) for one in sides if one.numel() == size > 1 and one.device == device]
+            if like:
+                both = torch.stack([torch.stack(like).amin(), torch.stack(like).amax()])
+                self.transfer.add(both, lambda values: self._put_likeness(*values))
+
+    def _better(self, size: int) -> list[Tensor]:
+        """How much more than a critic expected there was for each of the chosen, where a regression says it."""
+        paired = [one.call for one in self.pending if one.call.name in PAIRED and one.call.target is not None]
+        return [
+            (call.target - call.output).detach().reshape(-1)
+            for call in paired
+            if call.target is not None and call.target.shape == call.output.shape and call.target.numel() == size
+        ]
+
+    def _put_first(self, key: Key, values: list[float]) -> None:
+        self.put(key, values[0])
+
+    def _put_likeness(self, least: float, most: float) -> None:
+        self.put(("policy.likeness", ""), least if least < -0.5 else most)
 
     def _addends(self, loss: Tensor) -> None:
         """Was something without a gradient added to the criterion? Then it is the loss less the criterion."""

@@ -20,6 +20,7 @@ from .columns import Columns
 from .comparisons import Comparisons
 from .criteria import Called, Criteria
 from .frames import Frames
+from .gains import Gains
 from .guard import Guard
 from .in_the_input import InTheInput
 from .judging import Judge
@@ -91,6 +92,7 @@ class State:
         self.recording, self.budget, self.judge = recording, budget, judge
         self.guard = Guard(self._failed)
         self.sources = Sources()
+        self.gains = Gains(self.sources)
         self.models, self.order, self.transfer = Models(), Order(), Transfer()
         self.layers = Layers(self.models, self.transfer, probes, self.timed, self.guard)
         self.parameters = Parameters(self.models, self.transfer, probes, self.guard)
