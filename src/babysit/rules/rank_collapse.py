@@ -28,7 +28,8 @@ def rank_collapse(run: Run, *, limit: float = 0.3, least: int = 6) -> Iterator[F
     Usual causes: a learning rate too high, dying units, weight decay too strong, a loss that is content with a constant.
 
     Where the loss compares outputs with one another (pairs, triplets, two views of an example) and is content with a
-    constant, all examples end up in one point: the loss is then almost 0, and the outputs are worth nothing.
+    constant, all examples end up in one point: the loss is then almost 0 (of cosines −1, or −2 for two of them), and the
+    outputs are worth nothing.
 
     Told apart from: a task of low dimension (low from the start: compared with its own start), the collapse onto
     classes at the end of a good training (runs that learn are left alone).
@@ -91,7 +92,9 @@ def _one_point(run: Run, last: str, *, left: float = 0.05, fell: float = 0.9) ->
     With targets of their own that can't be: a constant output costs what a constant guess costs.
     """
     between, now = run.series("activation.between", last), progress(run)
-    if len(between) < 6 or between.steps[0] > 3 or now.readings < 20 or not now.fell > fell or not now.first > 0:
+    if len(between) < 6 or between.steps[0] > 3 or now.readings < 20:
+        return None
+    if not (now.first > 0 and now.fell > fell) and not _cosine_is_one(run):
         return None
     start, end = float(np.median(between.values[:3])), float(np.median(between.tail(2)))
     if not start > 0 or not end < left * min(start, 1.0):
@@ -107,3 +110,13 @@ def _one_point(run: Run, last: str, *, left: float = 0.05, fell: float = 0.9) ->
         evidence=[Evidence("activation.between", last, int(between.steps[-1]), end, f"about {number(start)} or more")],
         remedies=[REPEL],
     )
+
+
+def _cosine_is_one(run: Run, *, way: float = 0.99) -> bool:
+    """Has the loss gone (nearly) all the way to −1 or −2, and never below: one or two cosines of what can't be closer?"""
+    losses = run.series("loss.train").values
+    losses = losses[np.isfinite(losses)]
+    bound = round(float(np.median(losses[-20:]))) if len(losses) else 0
+    if bound not in (-1, -2) or losses.min() < bound - 1e-5:
+        return False
+    return float(losses[0] - np.median(losses[-20:])) > way * float(losses[0] - bound) > 0

@@ -166,3 +166,17 @@ def test_a_head_of_one_unit_is_no_bottleneck(goes_on, said):
         "accuracy.val": score,
     }
     assert severity("underfitting", run, facts) == said
+
+
+@pytest.mark.parametrize(("bound", "left", "between", "said"), [
+    (-1, 3e-4, 1e-3, "warning"), (-2, 3e-4, 1e-3, "warning"), (-1, 0.03, 1e-3, None), (-1, 3e-4, 0.3, None), (-1.4, 3e-4, 1e-3, None),
+])  # fmt: skip
+def test_cosines_that_reach_one_while_all_outputs_become_one(bound, left, between, said):
+    """A loss that stops short of the bound, or ends at a level that is none, or outputs that still differ, are no collapse."""
+    fades = np.exp(-STEPS / 10)
+    run = {
+        "loss.train": list(bound + left + (0.1 - bound - left) * fades),
+        "activation.between": {"out": list(between + (0.3 - between) * fades)},
+    }
+    facts = {"modules": [{"name": "out", "kind": "Linear", "role": "linear", "calls": 1, "leaf": True}]}
+    assert severity("rank-collapse", run, facts) == said
