@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..record import Evidence, Finding, Run
-from ..record.remedies import INIT_HE, INIT_XAVIER
+from ..record.remedies import INIT_HE, INIT_XAVIER, advice
 from . import found, rule
 from ._consequences import BAD_START, NO_SIGNAL, NOT_LEARNING
 from ._network import parameter, parameters, weights
 from ._progress import READS
 from ._words import listed, percent
 
+FACTORS = advice("Start the factors at small random numbers", "nn.init.normal_(embedding.weight, std=0.05)")
+
 
 @rule(
     "weight.clones",
+    "weight.columns_apart",
     "weight.norm",
     "gradient.norm",
     "gradient.total",
@@ -38,6 +41,9 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
     Why it matters: units with equal weights give equal outputs and get equal gradients: they remain equal for ever, and a
     layer of a hundred units does the work of one. With all weights zero not even that is learned.
 
+    The same holds of the factors of a table (an embedding, a factorization): where its columns start equal and what is made of
+    them treats all alike, they stay equal, and k factors do the work of one.
+
     The same holds of two factors that are multiplied and both start at zero: the gradient of each is the other.
 
     Usual causes: weights or embeddings initialized to zero, or to a constant.
@@ -46,7 +52,7 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
     adapter), whose units part with the first steps; tied weights.
 
     Args:
-        run: reads `weight.clones`, the share of pairs of units whose weights point the same way, `weight.norm`,
+        run: reads `weight.clones`, the share of pairs of units whose weights point the same way, `weight.norm`, `weight.columns_apart`,
             and from the fact `parameters` which weights started constant.
         limit: share of pairs above which a layer is reported.
         least: steps after which units must have parted.
@@ -65,6 +71,9 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
     """
     ordered = [one["name"] for one in weights(run)]
     last = ordered[-1] if len(ordered) > 1 else None
+    if tables := _equal_columns(run, least):
+        yield _table(run, tables)
+        return
     copies, exact, share = _dead_factors(run, least), True, 0.0
     factors = bool(copies)
     for where in dict.fromkeys([*run.places("weight.clones"), *(name for name in ordered if run.has("weight.norm"))]):
@@ -110,6 +119,37 @@ def symmetric_units(run: Run, *, limit: float = 0.5, least: int = 3) -> Iterator
             else Evidence("weight.clones", copies[0], run.step, share, "about 0", limit)
         ],
         remedies=[INIT_HE, INIT_XAVIER],
+    )
+
+
+def _equal_columns(run: Run, least: int, *, after: int = 20, rounding: float = 1e-3) -> list[str]:
+    """Tables that started constant, whose rows have parted and whose columns have not."""
+    found = []
+    for where, series in run.each("weight.columns_apart"):
+        facts = parameter(run, where)
+        constant = bool((facts.get("start") or {}).get("constant"))
+        told = len(series) >= least and series.steps[-1] >= after and bool((series.values[-least:] < rounding).all())
+        if told and constant and facts.get("requires_grad", True) and not facts.get("tied_to"):
+            found.append(where)
+    return found
+
+
+def _table(run: Run, tables: list[str]) -> Finding:
+    width = parameter(run, tables[0]).get("shape", (0, 0))[-1]
+    return found(
+        severity="error",
+        stage="confirmed",
+        confidence=0.95,
+        step=0,
+        where=parameter(run, tables[0]).get("module") or tables[0],
+        message=f"The columns of {listed(tables)} are copies of one another: they started constant, all get the same gradient and never part, "
+        f"so that {width} factors do the work of one.",
+        evidence=[
+            Evidence(
+                "weight.columns_apart", tables[0], run.step, run.last("weight.columns_apart", tables[0]), "about 1"
+            )
+        ],
+        remedies=[FACTORS],
     )
 
 
