@@ -19,7 +19,7 @@ def weight_columns(xs: list[Tensor]) -> Tensor:
 
     Examples:
         >>> weight_columns([torch.tensor([[1.0, 1.0, 1.0], [3.0, 3.0, 3.0]]), torch.eye(4), torch.ones(4, 3), torch.ones(5)])
-        tensor([0.0000, 1.0000,    nan,    nan])
+        tensor([0., 1., nan, nan])
     """
     return torch.stack([_apart(x) for x in xs])
 
