@@ -326,7 +326,14 @@ def _decade_ticks(axis: dict[str, Any], panel: Panel) -> None:
         low, high = _extent(panel)
         if low > -4.5 and high < 5:  # 0.001 and 1000 as people write them
             axis["exponentformat"] = "none"
-        axis["dtick"] = "D2" if high - low < 1.7 else max(1, math.ceil((high - low) / 6))
+        if high - low < 1.7:  # written out: plotly.js writes a bare 2 for 20, and for 0.2
+            tall = panel.height * _PLOT_HEIGHT / max(high - low, 0.1)  # pixels of a decade
+            factors = (1, 2, 5) if tall > 75 else (1, 3) if tall > 40 else (1,)
+            decades = range(max(-300, math.floor(low)), min(300, math.ceil(high)) + 1)
+            places = [factor * 10.0**decade for decade in decades for factor in factors]
+            axis |= {"tickvals": places, "ticktext": [number(one) for one in places]}
+        else:
+            axis["dtick"] = max(1, math.ceil((high - low) / 6))
 
 
 def _whole_ticks(panel: Panel) -> dict[str, Any]:

@@ -37,4 +37,6 @@ def glance(run: Run, what: str, title: str, scale: str, label: str, only: str = 
     rows = [(clean(name, 40), one.steps, one.values) for name, (_, one) in zip(short, series, strict=True)]
     height = int(min(520, max(170, 60 + 16 * len(rows))))
     mark = StepHeat(rows, scale, label)  # type: ignore[arg-type]
-    return Panel(title, [mark], x=STEPS, y=Axis(), values=values, height=height)
+    zero = scale == "log" and any((one.values == 0).any() for _, one in series)
+    note = "Empty where it is exactly 0." if zero else ""
+    return Panel(title, [mark], x=STEPS, y=Axis(), values=values, height=height, note=note)

@@ -195,6 +195,8 @@ def bare(names: Sequence[str]) -> list[str]:
     Examples:
         >>> bare(["network.conv1.weight", "network.conv2.weight"]), bare(["0.weight", "0.bias"]), bare(["a"]), bare(["a.b", "a.b"])
         (['conv1', 'conv2'], ['weight', 'bias'], ['a'], ['a.b', 'a.b'])
+        >>> bare(["net.0.weight", "net.2.weight"])  # a number alone is no name
+        ['0.weight', '2.weight']
     """
     parts = [name.split(".") for name in names]
     if len(set(names)) < 2:
@@ -202,7 +204,8 @@ def bare(names: Sequence[str]) -> list[str]:
     shortest = min(map(len, parts)) - 1
     front = next((at for at in range(shortest) if len({one[at] for one in parts}) > 1), shortest)
     back = next((at for at in range(shortest - front) if len({one[-1 - at] for one in parts}) > 1), shortest - front)
-    return [".".join(one[front : len(one) - back]) for one in parts]
+    short = [".".join(one[front : len(one) - back]) for one in parts]
+    return [".".join(one[front:]) for one in parts] if all(one.isdigit() for one in short) else short
 
 
 def tail(text: object, limit: int) -> str:

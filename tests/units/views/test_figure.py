@@ -85,6 +85,12 @@ def test_a_colour_bar_has_no_more_ticks_than_room():
     assert 2 <= len(ticks) <= (panel.height - 80) // 20 + 1
 
 
+def test_what_is_exactly_zero_has_no_colour_on_a_scale_of_decades_and_is_told():
+    for values, note in (([1e-3, 0.0], "Empty where it is exactly 0."), ([1e-3, 1e-2], "")):
+        readings = {"0.weight": values, "2.weight": [1e-3, 1e-3]}
+        assert made("update-glance", Run.of({"update.ratio": readings})).note == note
+
+
 def test_a_first_step_a_thousand_times_as_long_leaves_the_others_readable():
     run = Run.of({"time.step": [3.0, *[0.004] * 50]})
     assert axis(made("cost", run))["type"] == "log"
@@ -104,3 +110,9 @@ def test_every_class_has_its_tick_and_epochs_are_whole():
     assert figure(made("confusion", run))["layout"]["xaxis"]["dtick"] == 1
     assert figure(Panel("p", [Line("a", [1, 2, 3], [1, 2, 3])], x=Axis("epoch")))["layout"]["xaxis"]["dtick"] == 1
     assert "dtick" not in figure(Panel("p", [Line("a", range(60), range(60))], x=Axis("epoch")))["layout"]["xaxis"]
+
+
+def test_ticks_within_a_decade_are_written_out():
+    ticks = axis(Panel("p", [Line("a", range(3), [2.0, 8.0, 30.0])], y=Axis(log=True)))
+    told = dict(zip(ticks["tickvals"], ticks["ticktext"], strict=True))
+    assert {2.0: "2", 5.0: "5", 10.0: "10", 20.0: "20"}.items() <= told.items()

@@ -251,8 +251,9 @@ export class Card {
 function rescale(layout, log) {
   layout.yaxis.type = log ? "log" : "linear";
   delete layout.yaxis.tickformat;
-  const still = layout.yaxis.tickvals?.at(-1); // of what never changes
-  if (still > 0) layout.yaxis.range = log ? [Math.log10(still) - 1, Math.log10(still) + 1] : [0, 2 * still];
+  const still = layout.yaxis.range && layout.yaxis.tickvals?.at(-1); // of what never changes
+  if (!still) { delete layout.yaxis.tickvals; delete layout.yaxis.ticktext; }
+  else if (still > 0) layout.yaxis.range = log ? [Math.log10(still) - 1, Math.log10(still) + 1] : [0, 2 * still];
   layout.annotations = layout.annotations.filter((one) => one.yref !== "y" || !log || one.y > 0)
     .map((one) => (one.yref === "y" ? { ...one, y: log ? Math.log10(one.y) : 10 ** one.y } : one));
 }
