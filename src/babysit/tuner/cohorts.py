@@ -49,9 +49,11 @@ def unpacked(data: bytes) -> Any:
 
 
 def compact(outcome: Outcome) -> Outcome:
-    """An outcome whose state holds its own lane alone (a view would drag the whole cohort along)."""
+    """An outcome whose state holds its own lane alone (a view would drag the whole cohort along), and none at the end."""
     state = outcome.state
-    if isinstance(state, State):
+    if outcome.epochs >= outcome.job.epochs:
+        outcome.state = None  # nothing goes on from there: a large network is larger than all that is told of it
+    elif isinstance(state, State):
         outcome.state = replace(
             state, tensors={name: one.detach().cpu().clone() for name, one in state.tensors.items()}
         )

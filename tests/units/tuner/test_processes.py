@@ -5,6 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from babysit.data import load
+from babysit.record import Recipe
+from babysit.tuner.job import Job
+from babysit.tuner.processes import Processes
+from babysit.tuner.work import Work
+
 HALF = """
 import os, struct, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -38,3 +44,14 @@ def test_half_a_result_does_not_keep_the_program_from_ending(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "closed\n"
     assert done.returncode == 0, done.stderr
+
+
+def test_a_state_comes_back_as_long_as_something_goes_on_from_it():
+    base = Recipe(data="iris", epochs=4, width=8, depth=1, model="mlp")
+    executor = Processes(1)
+    jobs = [Job(number, {}, until, 4) for number, until in enumerate((2, 4))]
+    done = {outcome.job.trial: outcome for outcome in executor.map(Work(base, load(base)), jobs)}
+    executor.close()
+    assert done[0].state.epoch == 2
+    assert done[1].state is None
+    assert len(done[1].scores) == 4
