@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..record import Evidence, Finding, Run
-from ..record.remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM
+from ..record.remedies import GROUP_NORM, LARGER_BATCH, NORM_MOMENTUM, advice
 from . import found, rule
 from ._network import criterion, kind_of_loss, modules, recent
 from ._progress import READS, judged
 from ._words import listed, number, percent
+
+BUFFERS = advice("Take over buffers too", "for mine, other in zip(ema.buffers(), model.buffers()): mine.copy_(other)")
 
 
 @rule(
@@ -20,6 +22,7 @@ from ._words import listed, number, percent
     "norm.var_ratio",
     "norm.batch",
     "norm.updates",
+    "fact:standins",
     "loss.val",
     *READS,
     family="regularization",
@@ -34,13 +37,14 @@ def batchnorm_train_eval_gap(
     what the batches are, validation sees another network than the one that was trained.
 
     Usual causes: a momentum too small or too few steps for the averages to arrive, tiny batches, one batch norm shared by
-    different data.
+    different data; a moving average of the weights that takes over parameters and forgets buffers.
 
     Told apart from: overfitting (the averages would agree with the batches), dropout (which makes evaluation better, not
     worse), the first steps, when the averages are still on their way; the noise of small batches, by their size.
 
     Args:
-        run: reads `norm.mean_gap` (in standard deviations), `norm.var_ratio`, and validation beside training.
+        run: reads `norm.mean_gap` (in standard deviations), `norm.var_ratio`, and validation beside training; the fact
+            `standins`: a copy that is evaluated, whose weights follow and whose running statistics do not.
         off: gap of the means that is too much, beyond the noise of the batch's own mean.
         ratio: factor between the variances, either way, that is too much.
         worse: validation over training loss that shows harm.
@@ -50,6 +54,9 @@ def batchnorm_train_eval_gap(
         >>> norm = {"norm.mean_gap": {"bn": [3.1] * 6}, "norm.batch": {"bn": [64.0] * 6}, "norm.updates": {"bn": [300.0] * 6}}
         >>> [finding.message for finding in batchnorm_train_eval_gap(Run.of({**loss, **norm}))]
         ['The running statistics of bn are not those of the batches: the means differ by 3.1 standard deviations (expected below 1). Evaluation suffers: the validation loss is 8.67 times the training loss.']
+        >>> copy = {"model": "ema", "norms": ["bn1", "bn2"], "step": 400}
+        >>> [finding.message for finding in batchnorm_train_eval_gap(Run.of(facts={"standins": copy}))]
+        ['In ema, which is evaluated in place of the trained model, the running statistics of bn1 and bn2 are still what they began with, mean 0 and variance 1: weights are taken over, buffers are not.']
         >>> fine = {**norm, "norm.mean_gap": {"bn": [0.2] * 6}}
         >>> list(batchnorm_train_eval_gap(Run.of({**loss, **fine})))
         []
@@ -57,6 +64,19 @@ def batchnorm_train_eval_gap(
     Source:
         CS231n, Training Neural Networks I: batch normalization at test time; Wu & Johnson 2021, Rethinking "batch" in batch norm.
     """
+    copy = run.fact("standins") or {}
+    if copy.get("norms"):
+        yield found(
+            severity="warning",
+            stage="confirmed",
+            confidence=0.9,
+            where=copy["norms"][0],
+            message=f"In {copy['model']}, which is evaluated in place of the trained model, the running statistics of {listed(copy['norms'])} are still "
+            "what they began with, mean 0 and variance 1: weights are taken over, buffers are not.",
+            evidence=[Evidence("fact:standins", "norms", copy.get("step"), 0.0, "those of the trained model")],
+            remedies=[BUFFERS],
+        )
+        return
     gaps, ratios, sizes, updates = (
         recent(run, what) for what in ("norm.mean_gap", "norm.var_ratio", "norm.batch", "norm.updates")
     )

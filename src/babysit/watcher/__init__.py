@@ -5,8 +5,8 @@
       scoring axes clipping mixed_precision    the ears of one kind each
     observer    what happens between two steps: state writing passes forwards backwards steps, each on the one before
     layers parameters criteria targets batches validation order structure    what is measured, by kind
-      confusion twins columns comparisons kept frames    and of these, one question each
-    written_out addends blame    what the autograd graph tells            trials copies influence    what a copy of the model tells
+      confusion twins columns in_the_input comparisons standins kept frames    and of these, one question each
+    written_out stretched addends blame    what the autograd graph tells            trials copies influence    what a copy of the model tells
     budget      how often and how much        transfer   one copy from the device for each observed step
     judging     when the doctor is asked      recording  the run and its store
 

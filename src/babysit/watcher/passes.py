@@ -15,6 +15,9 @@ class Passes(Writing):
     """Knows validation from training."""
 
     def _validate(self, root: Root, module: nn.Module, inputs: list[tuple[str, Tensor]], *, grad: bool) -> None:
+        if not root.trained:
+            with torch.no_grad():
+                self.guard("standins", self.standins.called, root, unwrapped(module), self.models.roots, self.step)
         if root.trained or not any(one.trained for one in self.models.roots):
             if not self.validation.running:
                 self.validation.begin(self.sources.here(3))

@@ -33,6 +33,7 @@ from .parameters import Parameters
 from .quiet import Quiet
 from .recording import Recording
 from .source import Sources
+from .standins import Standins
 from .structure import Structure
 from .transfer import Transfer
 from .trials import Trials
@@ -103,6 +104,7 @@ class State:
         self.comparisons = Comparisons(self.transfer, recording.set_fact)
         self.columns = Columns(self.transfer, recording.set_fact)
         self.in_the_input = InTheInput(self.transfer, recording.set_fact)
+        self.standins = Standins(recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
         self.frames = Frames(self.transfer, recording.add_vector)
