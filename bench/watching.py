@@ -5,7 +5,7 @@
     python bench/watching.py --json FILE
 
 A pair is two forks of one process, the same training unwatched and watched, that run blocks of steps in turns (which
-goes first alternates); the figure is the median over the pairs of watched / unwatched, with the quartiles. `whole`
+goes first alternates), each with a memory that was used at random before; the figure is the median over the pairs of watched / unwatched, with the quartiles. `whole`
 counts everything from entering the watch to leaving it (its start, which is observed densely, too), `steady` the second
 half of the steps, both in the process's own (CPU) seconds, with one thread; `wall` is `steady` by the clock.
 The watcher's own clock is that of CPU seconds here, so that it doesn't take waiting for its turn for training.
@@ -18,6 +18,7 @@ import gc
 import json
 import multiprocessing
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -152,6 +153,7 @@ class Side:
 
 
 def _serve(pipe: Any, make: Callable[[], Loop], watcher: Callable[..., Any] | None) -> None:
+    kept = scattered(os.getpid())
     torch.manual_seed(0)
     step = make()
     for _ in range(WARM):
@@ -172,7 +174,24 @@ def _serve(pipe: Any, make: Callable[[], Loop], watcher: Callable[..., Any] | No
             context.__exit__(None, None, None)
         pipe.send((time.process_time() - cpu, time.perf_counter() - wall))
         if not steps:
+            del kept
             return
+
+
+def scattered(seed: int) -> list[torch.Tensor]:
+    """Memory taken and given back at random before a training begins, and what of it is kept.
+
+    Where a step's tensors lie makes a process faster or slower by 1 %, whether it is watched or not. Two forks lie alike
+    until one of them is watched: drawn anew for each side, this evens out over the pairs instead of counting as a cost.
+    """
+    draw, kept = random.Random(seed), []
+    for _ in range(2000):
+        one = torch.zeros(draw.choice((10, 64, 192, 4096, 12288, 36864, 100_000)))
+        if draw.random() < 0.05:
+            kept.append(one)
+        if len(kept) > 30:
+            kept.pop(draw.randrange(30))
+    return kept
 
 
 def timed(make: Callable[[], Loop], steps: int, watcher: Callable[..., Any], flip: int) -> dict[str, list[float]]:

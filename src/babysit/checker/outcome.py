@@ -10,7 +10,7 @@ from typing import Any
 from ..record import Finding
 from .attempt import Attempt
 from .plan import Candidate
-from .proof import Comparison, mean, sd
+from .proof import SEEDS, Comparison, mean, sd
 
 
 @dataclass
@@ -96,6 +96,32 @@ class Cure:
     def best(self) -> Try | None:
         """The best proven try."""
         return self.tries[0] if self.tries and self.tries[0].proven else None
+
+    @property
+    def unfinished(self) -> Try | None:
+        """The best try that was better with every seed, clearly, and ran out of time before that was a proof."""
+        hopeful = [
+            one
+            for one in self.tries
+            if one.comparison is not None
+            and len(one.comparison.after) < SEEDS
+            and one.comparison.gain >= one.comparison.least
+            and all(new > old for old, new in zip(one.comparison.before, one.comparison.after, strict=True))
+        ]
+        return max(hopeful, key=lambda one: one.comparison.gain if one.comparison else 0.0, default=None)
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing is proven."""
+        if not self.tries:
+            return "there was no time to try anything"
+        hope = self.unfinished
+        if hope is None:
+            return "nothing that was tried is better by more than noise"
+        return (
+            f"the time was up before this was proven: {hope.candidate.title}, {hope.words(self.kind)}. "
+            f"{SEEDS} seeds can be a proof: --time {math.ceil(2 * self.seconds / 60)}m"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON form (schema 1)."""

@@ -36,7 +36,7 @@ RAREST = 50
 """Steps between two whole looks, at most."""
 LONGEST = 2000
 """Steps between two wakings, observed or not: losses wait in memory until then."""
-QUIET = 6e-6
+QUIET = 7e-6
 """Seconds that a step costs which is not observed (bench/watching.py)."""
 BESIDE = 0.15
 """What an observed step costs beside the time in our own functions, as a share of that: hooks that are called, caches that are

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from babysit.checker.attempt import Attempt, loses
+from babysit.checker.outcome import Cure, Try
 from babysit.checker.plan import Candidate
 from babysit.checker.proof import compare, smallest_gain
 from babysit.checker.trying import Trying
@@ -144,3 +145,15 @@ def test_a_minority_is_judged_by_the_same_measure_before_and_after():
     tried = next(one for one in found.tries if one.candidate.edit == {"class_weights": "balanced"})
     assert found.kind == "training mean recall"
     assert tried.scores[0] > found.baseline[0] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [([0.99, 0.98, 0.99], "the time was up"), ([0.99, 0.50, 0.99], "more than noise"), ([0.99] * 5, "more than noise")],
+)
+def test_a_remedy_that_ran_out_of_time_is_told_from_one_that_does_not_help(after, words):
+    one = Try(candidate("a"), comparison=compare([0.51, 0.56, 0.6, 0.5, 0.5][: len(after)], after), seconds=60.0)
+    cure = Cure("not-cured", tries=[one], kind="validation accuracy", seconds=100.0)
+    assert words in cure.why_not
+    assert ("--time 4m" in cure.why_not) == (words == "the time was up")
+    assert Cure("not-cured").why_not == "there was no time to try anything"

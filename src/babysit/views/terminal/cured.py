@@ -19,10 +19,7 @@ def cure_text(cure: Any) -> Group:
     elif cure.status == "cured":
         parts += _cured(cure)
     else:
-        why = (
-            "nothing that was tried is better by more than noise" if cure.tries else "there was no time to try anything"
-        )
-        parts.append(_headline("not cured", "red", why))
+        parts.append(_headline("not cured", "red", cure.why_not))
         parts += _suspects(cure)
     parts += _rest(cure)
     parts += [Text(f"  note: {note}", "dim") for note in cure.notes]
