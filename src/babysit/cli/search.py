@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import click
@@ -59,6 +60,7 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
 
     from ..errors import TrainingError
 
+    began = perf_counter()
     err = Console(file=sys.stderr, highlight=False)
     err.soft_wrap = not err.is_terminal
     arguments = _arguments(source, words, options)
@@ -66,7 +68,11 @@ def command(source: str, words: tuple[str, ...], **options: Any) -> None:
         try:
             with _page.page(options["page"], folder, kind="study"), Live(err) as live:
                 from ..tuner import search
+                from ..tuner.searching import seconds_of
 
+                seconds = seconds_of(arguments["time"])
+                if seconds is not None:  # loading PyTorch is a part of everything
+                    arguments["time"] = max(1.0, seconds - (perf_counter() - began))
                 study = search(on_trial=live.trial, on_progress=live.progress, **arguments, out=folder)
         except KeyboardInterrupt:
             if not _holds(folder):

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ..errors import RecipeError
@@ -90,6 +91,7 @@ def search(
     from ..nn.foreign import factory
     from .work import Work
 
+    began, seconds = monotonic(), seconds_of(time)
     base = recipe or Recipe(epochs=30)
     if isinstance(data, str | Path):
         base = base.edit(data=str(data))
@@ -116,7 +118,8 @@ def search(
     if own:
         _check_own(chosen, base)
     each = None if script is None or time is None else script.seconds / script.jobs
-    plan = Plan.of(trials, seconds_of(time), base.epochs, method, believe, seeds, each)
+    left = None if seconds is None else max(0.1, seconds - (monotonic() - began))  # reading the data takes of it too
+    plan = Plan.of(trials, left, base.epochs, method, believe, seeds, each)
     found = Search(
         work, chosen, base, plan, executor=_executor(executor, work, engine, workers), folds=folds, task=task,
         out=None if out is None else Path(out), storage=storage, name=name, seed=seed,
