@@ -21,9 +21,8 @@ def trial_rows(study: Study, count: int, width: int | None, indent: str = "  ") 
         mark = f"{STAR} " if trial is choice else "  "
         room = None if width is None else max(NARROW, width - len(indent) - 4)
         for number, line in enumerate(joined(parts(trial, study.metric, total), room)):
-            text = Text(indent + (mark if number == 0 else "    "), "yellow")
-            text.append(line, "" if trial is choice else "dim")
-            found.append(text)
+            lead, style = indent + (mark if number == 0 else "    "), "" if trial is choice else "dim"
+            found.append(Text.assemble((lead, "yellow"), (line, style)))
     return found
 
 

@@ -57,7 +57,9 @@ class Teller:
         self.console.print(Hanging(Text(f"     {name:<13} ", "dim"), value, 19))
 
     def outcome(self, outcome: Outcome) -> None:
-        for part in outcome_text(outcome, self.console.width if self.console.is_terminal else None, name=22):
+        for part in outcome_text(
+            outcome, self.console.width if self.console.is_terminal else None, name=22, timed=False
+        ):
             self.console.print(part)
 
     def trials(self, study: Study) -> None:

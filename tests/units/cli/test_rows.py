@@ -127,3 +127,9 @@ def test_parts_are_joined():
     assert joined([], 10) == []
     assert joined(["a" * 30, "b"], 10) == ["a" * 30 + ",", "b"]
     assert summary(study()) == "5 trials in 0 ms: 3 trained to the end, 2 dropped on the way"
+
+
+def test_only_the_mark_is_coloured():
+    rows = trial_rows(study(chosen=2), 5, None)
+    assert [str(row.style) for row in rows] == [""] * len(rows)
+    assert {(span.start, span.end) for row in rows for span in row.spans if span.style == "yellow"} == {(0, 4)}

@@ -57,6 +57,11 @@ def test_what_is_no_terminal_gets_a_line_for_each_thing():
     assert lines[-1].strip() == CODE
 
 
+def test_where_time_is_of_no_account_it_is_left_out():
+    assert "0.33 s" in " ".join(printed(outcome_text(FAILED, 120), 120))
+    assert "0.33 s" not in " ".join(printed(outcome_text(FAILED, 120, timed=False), 120))
+
+
 @pytest.mark.parametrize("width", [44, 60, 80])
 def test_a_run_keeps_its_names_and_its_last_numbers(width):
     run = full_run(sick=True, depth=3)

@@ -15,12 +15,13 @@ NAME, MEASURED = 26, 38
 """Characters of the columns."""
 
 
-def outcome_text(outcome: Any, width: int | None, *, name: int = NAME) -> Iterator[Hanging]:
+def outcome_text(outcome: Any, width: int | None, *, name: int = NAME, timed: bool = True) -> Iterator[Hanging]:
     """One outcome of a check (`id`, `passed`, `measured`, `expected`, `reason`, `seconds`, `findings`).
 
     Args:
         width: of the terminal; None where it is none, and lines may be of any length.
         name: characters of the column of names.
+        timed: say how long it took, where there is room.
     """
     mark, style = MARKS[outcome.passed]
     named = {True: "", False: "bold", None: "dim"}[outcome.passed]
@@ -28,7 +29,7 @@ def outcome_text(outcome: Any, width: int | None, *, name: int = NAME) -> Iterat
     lead.stylize(style, 1, 2)
     beside = width is None or width >= name + 3 + 40
     columns = width is None or width >= name + MEASURED + 50
-    seconds = f"   {outcome.seconds:.2f} s" if columns and outcome.seconds >= 0.005 else ""
+    seconds = f"   {outcome.seconds:.2f} s" if timed and columns and outcome.seconds >= 0.005 else ""
     if outcome.passed is None:
         told = Text(f"cannot be judged here: {clean(outcome.reason, 400)}{seconds}", "dim")
     else:
