@@ -362,3 +362,10 @@ def test_a_deep_network_shows_its_most_ill_layers_and_counts_the_rest():
     assert "layer3 " not in text
     assert "and 26 healthier ones" in text
     assert "layer3 " in shown(run_text(run, all_layers=True))
+
+
+def test_two_ways_out_are_one_sentence():
+    note = Finding("overfitting", "…", severity="info", remedies=(Remedy("Stop early"), Remedy("Add weight decay")))
+    assert "→ Stop early, or add weight decay" in shown(
+        verdict_text(SimpleNamespace(status="healthy", findings=[note], reason=""))
+    )

@@ -67,9 +67,14 @@ def note_text(finding: Finding) -> Iterator[Any]:
         (f"{where}   a note, {share(round(finding.confidence, 2))} sure", "dim"),
     )
     yield _beside("  ", "", Text(clean(finding.message, 2000, lines=True)))
-    could = ", or ".join(clean(one.title, 300) for one in tuple(finding.remedies)[:2])
+    could = ", or ".join(_within(clean(one.title, 300), at) for at, one in enumerate(finding.remedies[:2]))
     if could:
         yield _beside("  → ", "green", Text(could))
+
+
+def _within(title: str, at: int) -> str:
+    """A title within a sentence: only what stands first, and names in capitals, keep theirs."""
+    return title[:1].lower() + title[1:] if at and title[1:2].islower() else title
 
 
 def verdict_text(verdict: Any, run: Run | None = None) -> Iterator[Any]:
