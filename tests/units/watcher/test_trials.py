@@ -133,6 +133,29 @@ def test_a_support_set_is_no_leak(shape, mixed):
     assert (fact.fact("dependency")["examples"] > 1e-3) == mixed
 
 
+class Lengths(nn.Module):
+    """Rows with their lengths, which must fit; examples are mixed up where `mixed`."""
+
+    def __init__(self, mixed):
+        super().__init__()
+        self.body, self.mixed = nn.Linear(6, 3), mixed
+
+    def forward(self, both):
+        x, lengths = both
+        assert ((x != 0).sum(1) == lengths).all()
+        h = self.body(x)
+        return h - h.mean(0) if self.mixed else h
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_inputs_that_belong_together_are_changed_together(mixed):
+    def rows():
+        lengths = torch.randint(1, 7, (24,))
+        return (torch.randn(24, 6) * (torch.arange(6) < lengths[:, None]), lengths), torch.randint(0, 3, (24,))
+
+    assert (train(Lengths(mixed), rows).fact("dependency")["examples"] > 1e-3) == mixed
+
+
 class Scores(nn.Module):
     """Every query against every class: as many rows for each class as there are queries and classes."""
 
