@@ -1,4 +1,4 @@
-"""Losses written out by hand that hold every output against every target: (N, 1) and (N,) stretched to (N, N).
+"""Losses written out by hand that hold every output against every target: (N, 1, …) and (N, …) stretched to (N, N, …).
 
 The autograd graph tells the shapes of what its operations were given and gave. Pairs that are compared on purpose are
 told apart: both sides come from the network, one was turned or unsqueezed for it, or a table of all pairs goes in.
@@ -6,6 +6,7 @@ told apart: both sides come from the network, one was turned or unsqueezed for i
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
@@ -29,7 +30,7 @@ LEAST = 3
 
 
 def stretched(loss: Tensor, size: int, mark: Held | None) -> bool:
-    """Is the loss made of a table (N, N) of every output and every target, where `size` outputs meet as many numbers?
+    """Is the loss made of a table (N, N, …) of every output and every target, where `size` outputs meet as many targets?
 
     Args:
         loss: what `backward` is called on; its graph must be there.
@@ -57,7 +58,7 @@ def stretched(loss: Tensor, size: int, mark: Held | None) -> bool:
                 return False
             if is_at(node, mark) or not (node.name() in VALUE_BY_VALUE or _both(node)):
                 continue
-            if node.name() in PAIRED and _shape(node) == (size, size):
+            if node.name() in PAIRED and _shape(node)[:2] == (size, size):
                 meets = _meets(node, size, values, mark)
                 if meets is False:
                     return False
@@ -71,25 +72,30 @@ def stretched(loss: Tensor, size: int, mark: Held | None) -> bool:
 
 
 def _meets(node: Any, size: int, values: Tensor | None, mark: Held) -> bool | None:
-    """Do the network's N numbers meet N others here? False where a table is meant, None where nothing of the kind is seen.
+    """Do the network's N answers meet N others here? False where a table is meant, None where nothing of the kind is seen.
 
     `values` are the node's own but for a factor and a number that is added.
     """
+    table = _shape(node)
+    numel, rest = math.prod(table), table[2:]
     (left, at_left), (right, at_right) = node.next_functions
     shapes = [_shape(part, at) for part, at in ((left, at_left), (right, at_right)) if part is not None]
     other = _constant(node)
     if left is not None and right is not None:
-        return False if any(shape != (size, size) for shape in shapes) else None
-    if shapes[0] == (size, size):
-        return False if other is not None and other.numel() == size * size else None
-    if shapes[0] not in ((size,), (size, 1)) or _turned(left or right, size, mark):
+        return False if any(shape != table for shape in shapes) else None
+    if shapes[0] == table:
+        return False if other is not None and other.numel() == numel else None
+    if shapes[0] not in ((size, *rest), (size, 1, *rest)) or _turned(left or right, shapes[0], mark):
         return False
     if other is not None:
-        return other.numel() == size
-    if values is None:
+        return other.numel() * size == numel
+    if values is None or values.shape != table:
         return None
     along = values - values[:, :1]  # of a − b: what the columns differ by, the same in every row
-    return bool((along - along[:1]).abs().amax() <= 1e-4 * values.abs().amax())
+    rounding = 1e-4 * values.abs().amax()
+    each = along[0].reshape(size, -1)  # one number for each column is a channel's, no target
+    varies = not rest or (each - each[:, :1]).abs().amax() > rounding
+    return bool((along - along[:1]).abs().amax() <= rounding and varies)
 
 
 def _constant(node: Any) -> Tensor | None:
@@ -102,7 +108,7 @@ def _constant(node: Any) -> Tensor | None:
 def _values(node: Any, at: int, values: Tensor | None) -> Tensor | None:
     """What the operand at a place was, where the graph keeps it or it differs from the node's values by a factor only."""
     own = getattr(node, "_saved_other" if at else "_saved_self", None)
-    if isinstance(own, Tensor) and own.ndim == 2:
+    if isinstance(own, Tensor) and own.ndim >= 2:
         return own
     if node.name() not in SCALED:
         return None
@@ -115,17 +121,22 @@ def _both(node: Any) -> bool:
     return node.name() == "WhereBackward0" and all(part is not None for part, _ in node.next_functions)
 
 
-def _turned(node: Any, size: int, mark: Held) -> bool:
-    """Were the network's numbers given an axis, or other ones, after it gave them?"""
+def _turned(node: Any, shape: tuple[int, ...], mark: Held) -> bool:
+    """Were the network's answers given an axis, or other ones, to have this shape, after it gave them?"""
     for _ in range(16):
         if node is None or is_at(node, mark):
             return False
-        after = next(((part, at) for part, at in node.next_functions if part is not None), (None, 0))
+        after, at = next(((part, at) for part, at in node.next_functions if part is not None), (None, 0))
         if node.name() in TURNED:
             return True
-        if after[0] is not None and _shape(node) == (size, 1) and _shape(*after) == (size,):
+        if (
+            after is not None
+            and _shape(node) == shape
+            and shape[1:2] == (1,)
+            and _shape(after, at) == (shape[0], *shape[2:])
+        ):
             return True
-        node = after[0]
+        node = after
     return False
 
 

@@ -64,6 +64,32 @@ def test_what_is_compared_on_purpose(make, width):
     assert not known(make, width)
 
 
+MASK = torch.rand(N, 4, 5, generator=torch.Generator().manual_seed(3)).round()
+
+
+def dice(p, t):
+    return 1 - 2 * (p * t).sum() / (p.sum() + t.sum())
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda o: dice(o.sigmoid(), MASK), True),
+        (lambda o: dice(o.sigmoid().squeeze(1), MASK), False),
+        (lambda o: dice(o.sigmoid(), MASK[:, None]), False),
+        (lambda o: pinball(o - MASK), True),
+        (lambda o: pinball(o.squeeze(1) - MASK[:, None]), True),
+        (lambda o: pinball(o - torch.rand(1, N, 1, 1)), False),  # as many channels as examples
+        (lambda o: (o.abs() * torch.rand(N, N, 4, 5)).mean(), False),
+        (lambda o: pinball(o.squeeze(1).unsqueeze(1) - MASK), False),
+    ],
+)
+def test_pictures(make, told):
+    output = nn.Conv2d(2, 1, 1)(torch.randn(N, 2, 4, 5))
+    mark = marked(output)
+    assert stretched(make(output), N, mark) == told
+
+
 @pytest.mark.parametrize("bug", [True, False])
 def test_a_training_is_told(bug):
     torch.manual_seed(0)
