@@ -106,13 +106,26 @@ def test_a_table_is_learned_and_used_with_nothing_else(flowers, capsys):
     assert len(rows) == 121
 
 
-def test_a_folder_of_images(empty_folder, capsys):
+@pytest.fixture
+def photos(empty_folder):
+    """Dark and light images, in a folder for each kind."""
     draw = np.random.default_rng(0)
     for kind, shade in (("dark", 40), ("light", 200)):
         Path("photos", kind).mkdir(parents=True)
         for number in range(30):
             pixels = np.clip(draw.normal(shade, 30, (12, 12, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(f"photos/{kind}/{number}.png")
+
+
+def test_images_that_change_for_every_batch_are_trained_with_the_search_in_its_place(photos, capsys):
+    told = ["photos/", "resize=8", "augment=flip+crop", "width=4", "epochs=4", "--time", "15s", "--out", "out"]
+    assert cli("train", *told) == 0
+    assert re.search(r"images\s+anew\s+for\s+every\s+batch|no search", capsys.readouterr().err)
+    assert load_model("out") is not None
+    assert read("out").fact("test")["accuracy"] > 0.8
+
+
+def test_a_folder_of_images(photos, capsys):
     assert cli("train", "photos", "--no-search", "epochs=3", "width=4", "augment=flip+crop", "--out", "out") == 0
     Path("new").mkdir()
     Image.fromarray(np.full((12, 12, 3), 210, np.uint8)).save("new/a.png")
