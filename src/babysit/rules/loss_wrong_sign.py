@@ -117,7 +117,7 @@ def _policy(run: Run, least: int) -> Iterator[Finding]:
     if len(sign) < least or turned is None or not (sign.values == (-1 if turned else 1)).all():
         return
     like = run.series("policy.likeness").values
-    if len(like) and like.min() < -0.5:  # what is multiplied is the negative of what was gained
+    if len(like) and np.median(like) < -0.5:  # what is multiplied is the negative of what was gained
         return
     text = "The loss grows with the log-probability of a choice times what it was worth, and is minimized: what was rewarded becomes less likely"
     if fact.get("clipped"):

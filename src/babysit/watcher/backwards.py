@@ -63,6 +63,7 @@ class Backwards(Forwards):
             self._loss(loss)
         if self.deep and loss is not None:
             self.guard("written_out", self._written_out, loss)
+            self.guard("dead", self.dead.before_backward, loss)
             self.guard("policy", self._policy, loss)
             self.guard("addends", self._addends, loss)
         if self.deep:

@@ -112,6 +112,7 @@ class Forwards(Passes):
         if grad:
             self.hand_over()
         inputs = inputs_of(args, kwargs)
+        self.dead.fed([x for _, x in inputs])
         if not grad:
             self._validate(root, module, inputs, grad=False)
             return site

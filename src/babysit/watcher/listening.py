@@ -28,7 +28,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from ..nn.activations import ACTIVATIONS
-from . import axes, clipping, loading, mixed_precision, scoring
+from . import axes, clipping, following, loading, mixed_precision, scoring
 from .criteria import call_of, functions
 from .observer import Observer
 from .patches import Patches
@@ -86,6 +86,7 @@ class Listening:
         """Listen."""
         self.live = True
         self._backward()
+        following.listen(self.observer, self._ours, self.patches)
         self._steps()
         self._zeroing()
         self._criteria()
@@ -109,6 +110,7 @@ class Listening:
         self.live = False
         self.set_deep(False)
         self.observer.current = None
+        self.observer.dead.forget()
         self.patches.undo()
         with contextlib.suppress(ValueError):  # filters were put back meanwhile
             warnings.filters.remove(self._filter)  # type: ignore[attr-defined]

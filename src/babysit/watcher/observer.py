@@ -136,6 +136,7 @@ class Observer(Steps):
         self.forwards, self.pending, self.losses = [], [], []
         self.current, self.host, self.partial = None, {}, False
         self.stack.clear()
+        self.dead.forget()
         self.transfer.clear()
         deep = self.budget.observe(self.step, self.deep)
         if deep:
@@ -160,6 +161,11 @@ class Observer(Steps):
         self.light = self.budget.light and not self.layers.rare
         wanted = self.frames.due(self.step + 1) and not self.light
         self.layers.frame = partial(self.frames.output, self.step + 1) if wanted else None
+
+    def differentiated(self, outputs: Any, inputs: Any, results: Any, graph: bool) -> None:
+        """`torch.autograd.grad` has given its results."""
+        if not self.validation.running:
+            self.dead.computed(outputs, inputs, results, graph, self.sources.here(4))
 
     def many_criteria(self) -> None:
         """Criteria in a quiet interval, and no backward: that is a validation pass with gradients on."""

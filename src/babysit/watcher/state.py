@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from .by_hand import ByHand, Moves
 from .columns import Columns
 from .comparisons import Comparisons
 from .criteria import Called, Criteria
+from .dead_gradients import DeadGradients
 from .frames import Frames
 from .gains import Gains
 from .guard import Guard
@@ -105,6 +107,7 @@ class State:
         self.columns = Columns(self.transfer, recording.set_fact)
         self.in_the_input = InTheInput(self.transfer, recording.set_fact)
         self.standins = Standins(recording.set_fact)
+        self.dead = DeadGradients(self.models, partial(recording.set_fact, "dead_gradients"))
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
         self.frames = Frames(self.transfer, recording.add_vector)
