@@ -38,12 +38,10 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
     The script is run several times, unchanged on disk, each time with one thing changed while it runs. What follows
     SCRIPT goes to it: our options stand before, as in `babysit cure --apply train.py --epochs 5`.
     """
-    from rich.console import Console
-
     if options["page"] and options["no_record"]:
         raise click.UsageError("--page shows the record: leave out --no-record")
     _order.tell_misplaced(script, arguments)
-    console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console = _console(sys.stderr)
     out = None if options["no_record"] else _folder(options["out"], script)
     with _page.page(options["page"], out):
         found = _cured(script, arguments, module, out, options, console)
@@ -53,8 +51,7 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
 
     if found.traceback:
         sys.stderr.write(found.traceback)
-    plain = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-    shown = console if options["json_file"] == "-" else plain
+    shown = console if options["json_file"] == "-" else _console(sys.stdout)
     shown.print(cure_text(found))
     if found.folder and found.best:
         console.print(f"babysit: the record, with the proof, is in {found.folder} (babysit show {found.folder})")
@@ -66,6 +63,10 @@ def command(script: str, arguments: tuple[str, ...], module: bool, **options: An
 def _cured(
     script: str, arguments: tuple[str, ...], module: bool, out: Path | None, options: dict[str, Any], console: Any
 ) -> Any:
+    from rich.text import Text
+
+    from ..views.terminal.hanging import Hanging
+
     with console.status("loading PyTorch") if console.is_terminal else _quiet():
         from ..checker.cure import cure
         from ..checker.program import Script
@@ -76,9 +77,18 @@ def _cured(
     with _cluster(options["address"]) as spread:
         return cure(
             program, time=seconds_of(options["limit"]), steps=options["steps"], jobs=options["jobs"] or spread.get("jobs"),
-            out=out, tell=lambda text: console.print(f"  {text}", style="dim"),
+            out=out, tell=lambda text: console.print(Hanging(Text("  "), Text(text, "dim"), 2)),
             **{k: v for k, v in spread.items() if k != "jobs"},
         )  # fmt: skip
+
+
+def _console(stream: Any) -> Any:
+    """Lines wrap on a terminal only."""
+    from ..views.terminal.judgement import console
+
+    made = console(stream)
+    made.soft_wrap = not made.is_terminal
+    return made
 
 
 def _folder(told: str | None, script: str) -> Path:

@@ -13,6 +13,7 @@ from babysit.cli._tell import Teller
 from babysit.record import Finding, Remedy
 from babysit.views.terminal import verdict_text
 from babysit.views.terminal.asked import outcome_text
+from babysit.views.terminal.cured import cure_text
 from babysit.views.terminal.whole import run_text
 
 from .make import full_run
@@ -79,6 +80,35 @@ def test_a_wrapped_line_of_code_goes_on_further_in():
     lines = printed(verdict_text(SimpleNamespace(status="findings", findings=[finding], reason="")), 60)
     at = [len(one) - len(one.lstrip()) for one in lines[lines.index("      if late:") :]]
     assert at == [6, 10, 14, 14]
+
+
+def test_a_cure_wraps_between_words_and_its_change_keeps_its_signs():
+    def tried(title: str, score: float) -> SimpleNamespace:
+        candidate = SimpleNamespace(title=title, finding="dead-relu", code=CODE)
+        return SimpleNamespace(candidate=candidate, scores={0: score}, screened=SimpleNamespace(idle=()), words=lambda kind: f"{kind} 0.1 → 0.9 in 5 of 5 seeds")  # fmt: skip
+
+    best = tried("Initialize the weights by He, and lower the learning rate a hundred times", 0.9)
+    others = [
+        best,
+        tried("Use batch normalization after each layer, before its nonlinearity", 0.6),
+        tried("Clip the gradient's norm", 0.1),
+    ]
+    cure = SimpleNamespace(status="cured", best=best, findings=[Finding("dead-relu", "Many units give zero, for each of the examples.")],
+                           kind="validation accuracy", diff=f"@@ -1 +1,2 @@\n-{CODE}\n+    {CODE}\n", tries=others, baseline={0: 0.1}, notes=["b " * 40])  # fmt: skip
+    lines = printed([cure_text(cure)], 60)
+    assert max(map(len, lines)) <= 60
+    whole = " ".join(words(lines))
+    for text in (
+        best.candidate.title,
+        "Many units give zero, for each of the examples.",
+        others[1].candidate.title,
+        CODE,
+    ):
+        assert text in whole
+    at = next(index for index, one in enumerate(lines) if one.startswith("+"))
+    assert lines[at].startswith("+    scheduler")
+    assert lines[at + 1].startswith(" " * 13 + "torch.optim")
+    assert f"+    {CODE}" in printed([cure_text(cure)], 60, terminal=False)
 
 
 def test_at_the_end_of_a_training_a_note_is_a_note():
