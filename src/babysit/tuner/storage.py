@@ -153,11 +153,11 @@ _quoted = lru_cache(maxsize=16)(_encode)
 def _line(log: dict[str, Any]) -> str:
     """A log as its line. Nearly all are values of epochs, which are spelled out here: a third of the time."""
     value = log.get("intermediate_value")
-    if log["op_code"] != _REPORT or type(value) is not float or not math.isfinite(value) or len(log) != 5:
+    if log["op_code"] != _REPORT or not isinstance(value, float) or not math.isfinite(value) or len(log) != 5:
         return _encode(log) + "\n"
     return (
         f'{{"op_code":{_REPORT},"worker_id":{_quoted(log["worker_id"])},"trial_id":{log["trial_id"]},'
-        f'"step":{log["step"]},"intermediate_value":{value!r}}}\n'
+        f'"step":{log["step"]},"intermediate_value":{float.__repr__(value)}}}\n'
     )
 
 

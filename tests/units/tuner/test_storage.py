@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import optuna
 import pytest
 
+from babysit.tuner import storage
 from babysit.tuner.storage import BufferedBackend
 
 
@@ -76,6 +79,12 @@ def test_what_was_written_and_read_is_let_go_of_and_can_still_be_read(tmp_path, 
     again.close()
 
 
+@pytest.mark.parametrize("value", [0.5, np.float64(0.1), 1e-300, -3.0, 1, float("nan"), None])
+def test_a_value_that_is_spelled_out_is_what_json_says(value):
+    log = {"op_code": storage._REPORT, "worker_id": 'a "b"', "trial_id": 3, "step": 2, "intermediate_value": value}
+    assert storage._line(log) == json.dumps(log, separators=(",", ":")) + "\n"
+
+
 def test_one_process_has_the_file(tmp_path):
     backend, _ = fill(tmp_path / "j")
     with pytest.raises(BlockingIOError, match="another process"):
@@ -87,7 +96,8 @@ def test_one_process_has_the_file(tmp_path):
 def test_a_killed_process_loses_half_a_second_at_most_and_lets_go(tmp_path):
     code = f"""
         import time, sys
-        from babysit.tuner.storage import BufferedBackend
+        from babysit.tuner import storage
+from babysit.tuner.storage import BufferedBackend
         backend = BufferedBackend({str(tmp_path / "j")!r})
         backend.append_logs([{{"op_code": 1, "n": n}} for n in range(100)])
         backend.commit()
