@@ -96,8 +96,7 @@ def test_one_process_has_the_file(tmp_path):
 def test_a_killed_process_loses_half_a_second_at_most_and_lets_go(tmp_path):
     code = f"""
         import time, sys
-        from babysit.tuner import storage
-from babysit.tuner.storage import BufferedBackend
+        from babysit.tuner.storage import BufferedBackend
         backend = BufferedBackend({str(tmp_path / "j")!r})
         backend.append_logs([{{"op_code": 1, "n": n}} for n in range(100)])
         backend.commit()
