@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import re
+import sys
 
 import pytest
 
@@ -66,3 +68,38 @@ def test_an_interrupt_doesnt_wait_for_what_is_being_measured():
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)
     assert set(multiprocessing.active_children()) <= others
+
+
+def test_on_a_terminal_the_bar_makes_room_for_each_line(tmp_path):
+    """What is seen on a narrow screen where both streams end: each claim's name on a line of its own, its number below."""
+    pyte, pty = pytest.importorskip("pyte"), pytest.importorskip("pty")
+    screen = pyte.HistoryScreen(60, 40)
+    stream = pyte.ByteStream(screen)
+
+    def read(fd: int) -> bytes:
+        data = os.read(fd, 1 << 14)
+        stream.feed(data)
+        return data
+
+    command = [
+        sys.executable,
+        "-m",
+        "babysit",
+        "claims",
+        "--quick",
+        "--data",
+        "iris",
+        "--only",
+        "maxout",
+        "--workers",
+        "1",
+    ]
+    place = {"COLUMNS": "60", "LINES": "40", "TERM": "xterm-256color"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in place.items():
+            patch.setenv(name, value)
+        pty.spawn(command, read)
+    lines = [line.rstrip() for line in screen.display if line.strip()]
+    assert "✔ maxout-generalizes-relu" in lines, lines
+    assert lines[lines.index("✔ maxout-generalizes-relu") + 1].startswith("    ")
+    assert not any("measuring" in line for line in lines)

@@ -39,6 +39,8 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
         MofNCompleteColumn(), TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal,
     )  # fmt: skip
     order = Order(place, target, seeds, quick)
+    shown = bar.console if err.is_terminal and out.is_terminal else out  # on one screen, the bar makes room
+    shown.soft_wrap = not whole and not shown.is_terminal
     with bar:
         task = bar.add_task(names[0] if len(names) == 1 else "measuring", total=len(names))
         if workers == 1 and len(names) == 1:
@@ -53,8 +55,7 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
                 else:
                     found[result.id] = result
                     if not as_json and not whole:
-                        where = bar.console if err.is_terminal and not sys.stdout.isatty() else out
-                        where.print(line(result), soft_wrap=True)
+                        shown.print(line(result, shown))
         except KeyboardInterrupt:
             interrupted = True
     verdicts = [found[name] for name in claims() if name in found]
@@ -69,7 +70,8 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
         counts = Counter(one.verdict for one in verdicts)
         told = ", ".join(
             f"{counts[kind]} {words}"
-            for kind, words in (("holds", "hold"), ("depends", "depend"), ("does-not-hold", "do not hold"))
+            for kind, many in (("holds", "hold"), ("depends", "depend"), ("does-not-hold", "do not hold"))
+            for words in ([kind.replace("-", " ")] if counts[kind] == 1 else [many])
             if counts[kind]
         )
         out.print(
@@ -90,17 +92,17 @@ def run(names, place, target, seeds, quick, workers, page, as_json, *, whole) ->
         raise click.exceptions.Exit(1)
 
 
-def line(verdict) -> Text:
-    """A verdict in one line."""
+def line(verdict, out: Console) -> Hanging:
+    """A verdict in one line, its numbers below its name where there is no room beside it."""
     mark, style = MARKS[verdict.verdict]
-    text = Text(f"{mark} ", style)
-    text.append(f"{verdict.id:<62}", "default")
+    wide = out.width >= 100 or not out.is_terminal
+    lead = Text.assemble((f"{mark} ", style), f"{verdict.id:<62}" if wide else verdict.id)
     setting = verdict.settings[0]
-    text.append(setting.criterion.number(verdict.effect), style)
+    text = Text(setting.criterion.number(verdict.effect), style)
     if verdict.interval[0] != verdict.interval[1]:
         low, high = (setting.criterion.number(one) for one in verdict.interval)
-        text.append(f"  {low} … {high}", "dim")
-    return text
+        text.append(f"  {low} … {high}", "not bold default dim")
+    return Hanging(lead, text, 64 if wide else 4)
 
 
 def tell(out: Console, verdict) -> None:

@@ -194,7 +194,10 @@ class Reader:
         self._layouts: dict[int, list[Key]] = {}
         self._seen = {"rows": 0, "events": 0, "vectors": 0, "facts": 0}
         if not self.path.is_file():
-            raise RecordError(f"a run's folder holds {FILE}, but {self.path.parent} has none")
+            there = self.path.parent if self.path.name == FILE else self.path
+            raise RecordError(
+                f"a run's folder holds {FILE}, but {there} {'has none' if there.exists() else 'is not there'}"
+            )
         self.refresh()
 
     @property

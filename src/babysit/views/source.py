@@ -26,7 +26,9 @@ def open_record(folder: str | Path) -> tuple[Any, str]:
     if folder.name == STUDY:
         return read_study(folder.parent), "study"
     if not (folder / FILE).is_file() and not folder.is_file():
-        raise RecordError(f"a run's folder holds {FILE} and a study's {STUDY}, but {folder} has neither")
+        raise RecordError(
+            f"a run's folder holds {FILE} and a study's {STUDY}, but {folder} {'has neither' if folder.exists() else 'is not there'}"
+        )
     return read(folder), "run"
 
 

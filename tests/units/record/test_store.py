@@ -159,6 +159,8 @@ def test_a_damaged_record_is_a_clear_error(tmp_path, content):
 def test_no_record_is_a_clear_error(tmp_path):
     with pytest.raises(RecordError, match="has none"):
         read(tmp_path)
+    with pytest.raises(RecordError, match="nosuch is not there"):
+        read(tmp_path / "nosuch")
 
 
 def test_a_record_of_a_later_version_is_refused(tmp_path):

@@ -133,6 +133,8 @@ def test_a_folder_with_neither_is_a_clear_error(tmp_path):
 
     with pytest.raises(RecordError, match="has neither"):
         open_record(tmp_path)
+    with pytest.raises(RecordError, match="nosuch is not there"):
+        open_record(tmp_path / "nosuch")
 
 
 def test_colours_are_told_for_light_and_dark():
