@@ -55,8 +55,13 @@ def command(
     SCRIPT and its ARGS are what would follow `python`; our options stand before SCRIPT. Its own output and
     exit code are kept; what we have to say goes to the standard error.
     """
-    first = os.environ.get("RANK", "0") == "0"  # under torchrun one process speaks for all
-    folder = None if no_record or not first else Path(out) if out else free_folder(script)
+    from ..record import ranks
+
+    number = ranks.rank()
+    first = not number  # under torchrun one process speaks for all
+    folder = None if no_record else Path(out) if out else free_folder(script)
+    if folder is not None and not first:
+        folder = ranks.place(folder.parent, number)
     if page and no_record:
         raise click.UsageError("--page shows the record: leave out --no-record")
     if first:
@@ -71,21 +76,39 @@ def command(
                 overhead=overhead,
                 steps=steps,
                 out=folder,
-                stop_on=stop_on,
+                stop_on=stop_on if first else None,
                 sinks=sinks if first else (),
                 show=_Silent(block) if quiet or not first else block,
             )
             outcome = run_script(script, args, module=as_module, watcher=watcher)
-            verdict = watcher.verdict
+            verdict, run = watcher.verdict, watcher.run
+            if first and folder is not None and "RANK" in os.environ:
+                verdict, run = _of_all(folder, verdict, run)
             if first:
-                block.verdict(verdict, watcher.run)
+                block.verdict(verdict, run)
     if outcome.ended == "stopped":
         click.echo(f"babysit: the training was ended: {outcome.reason}", err=True)
-    if folder is not None:
+    if folder is not None and first:
         click.echo(f"babysit: the record is in {folder} (babysit diagnose {folder})", err=True)
     if json_file and first:
         _write(json_file, to_json(verdict, watcher))
-    return outcome.code if outcome.failed else exit_code(verdict, fail_on)
+    return outcome.code if outcome.failed or not first else exit_code(verdict, fail_on)
+
+
+def _of_all(folder: Path, verdict: Any, run: Any) -> tuple[Any, Any]:
+    """The judgement on what all processes saw, and their run; the first one's where it is alone."""
+    from ..doctor import diagnose
+    from ..record import ranks
+    from ..record.store import Store, has_ended, read
+
+    if not ranks.gather(folder.parent, folder, has_ended):
+        return verdict, run
+    whole = read(folder)
+    verdict = diagnose(whole)
+    store = Store(folder)
+    store.set_findings(verdict.findings)
+    store.close()
+    return verdict, whole
 
 
 class _Silent:

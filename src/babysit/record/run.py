@@ -298,6 +298,11 @@ class Run(Shown):
         """Where an array reading was taken."""
         return [place for name, place in self._vectors if name == what]
 
+    def arrays(self) -> Iterator[tuple[Key, list[tuple[int, np.ndarray]]]]:
+        """((what, where), its (step, array) pairs) of every array reading."""
+        for key, kept in self._vectors.items():
+            yield key, list(kept)
+
     def events_of(self, kind: str) -> list[Event]:
         """All events of one kind, in order."""
         return [event for event in self.events if event.kind == kind]

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError, RecordError
+from . import ranks
 from .finding import Finding
 from .run import Event, Key, Run
 from .writer import Written, myself
@@ -285,8 +286,26 @@ def stamp(path: Path) -> tuple[float, int]:
 
 
 def read(folder: str | Path) -> Run:
-    """The run stored in a folder (or in its file). Raises RecordError when it can't be read."""
-    return Reader(folder).run
+    """The run stored in a folder (or in its file). Raises RecordError when it can't be read.
+
+    Where several processes trained together, what depends on the examples is taken over all of them.
+    """
+    run = Reader(folder).run
+    others = ranks.beside(run.folder) if run.folder is not None else []
+    if not others:
+        return run
+    whole = ranks.merged([run, *(Reader(one).run for one in others)])
+    whole.findings = [finding.edit(run=whole) for finding in run.findings]
+    return whole
+
+
+def has_ended(folder: Path) -> bool:
+    """Is the record in this folder complete and closed?"""
+    path = folder / FILE
+    try:
+        return path.is_file() and bool(Reader(path).run.events_of("end")) and not Path(f"{path}-wal").exists()
+    except RecordError:
+        return False
 
 
 def _connect(path: Path) -> sqlite3.Connection:
