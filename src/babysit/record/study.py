@@ -61,8 +61,12 @@ class Trial:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        plain = {name: _json(value) for name, value in vars(self).items()}
+        plain = vars(self) | {name: _json(getattr(self, name)) for name in _MEASURED}
         return {**plain, "params": dict(self.params), "findings": [one.to_dict() for one in self.findings]}
+
+
+_MEASURED = ("score", "loss", "curve", "losses", "costs", "sd", "scores", "seconds")
+"""A trial's numbers, which may be NaN: JSON has none."""
 
 
 @dataclass(frozen=True)
