@@ -41,7 +41,7 @@ def target_in_input(run: Run, *, limit: float = 0.999, rest: float = 0.9) -> Ite
 
     Args:
         run: reads the fact `columns`: how much of the target's variance one column explains by itself, the best and the
-            next best; `in_the_input`: a place of the input that was equal to every target; and the fact `dependency`: every target is the input at its own place, which the output sees.
+            next best; `in_the_input`: a place of the input that was equal to every target (or that alone gave it but for rounding); and the fact `dependency`: every target is the input at its own place, which the output sees.
         limit: share of the variance (R²) that the best column must explain.
         rest: share that the next best must stay below.
 
@@ -73,7 +73,9 @@ def target_in_input(run: Run, *, limit: float = 0.999, rest: float = 0.9) -> Ite
             severity="error",
             stage="confirmed",
             confidence=0.95,
-            message=f"The input holds the target: its value at {same['place']} is equal to the target in all {same['examples']} examples.",
+            message=f"The input holds the target: its value at {same['place']} is "
+            + ("equal to the target" if same.get("equal", True) else "the target on another scale, exactly,")
+            + f" in all {same['examples']} examples.",
             evidence=[Evidence("fact:in_the_input", "place", value=same["place"], expected="nowhere")],
             remedies=[DROP if same["place"].count(",") == 1 else AHEAD],
         )

@@ -1,4 +1,8 @@
-"""Does the target itself stand in the input, at the same place for every example? By equality of each value."""
+"""Does the target itself stand in the input, at the same place for every example?
+
+By equality of each value; or, where both were scaled apart, by a straight line that is exact but for rounding, when no other
+place has one.
+"""
 
 from __future__ import annotations
 
@@ -15,49 +19,44 @@ from .transfer import Transfer
 ENOUGH = 512
 DISTINCT = 0.25
 """Share of the targets that must differ from one another: levels, classes and periods come back by themselves."""
-MOST = 512
-"""Places that are looked at."""
+MOST = 2048
+"""Places of an input, above which it is not looked at."""
+ROUNDING = 1e-9
+"""Share of a variance that the rounding of float32 explains, with room for a mean many times the spread."""
 
 
-def places(x: Tensor) -> tuple[Tensor, list[str]]:
-    """((N, P) values of an input at places where an answer may have been left by mistake, their names).
+def newest(shape: tuple[int, ...]) -> dict[int, str]:
+    """Places of an example, as {flat index: name}, where an answer may have been left by mistake.
 
-    Of a table every column, of a sequence its newest values: the end of its second axis or of its third.
+    Of a table every column, of a sequence its newest values: the end of its first axis or of its second.
 
     Examples:
-        >>> values, names = places(torch.arange(12.0).reshape(2, 1, 6))
-        >>> values, names
-        (tensor([[ 5.],
-                [11.]]), ['[:, 0, -1]'])
-        >>> places(torch.zeros(5, 24, 3))[1][:4]
-        ['[:, -1, 0]', '[:, -1, 1]', '[:, -1, 2]', '[:, 0, -1]']
+        >>> newest((1, 6)), newest((2, 3))
+        ({5: '[:, 0, -1]'}, {3: '[:, -1, 0]', 4: '[:, -1, 1]', 5: '[:, -1, 2]', 2: '[:, 0, -1]'})
     """
-    if x.ndim == 2:
-        return x[:, :MOST], [f"[:, {index}]" for index in range(min(MOST, x.shape[1]))]
-    sides, names = [], []
-    if x.shape[1] > 1:
-        sides.append(x[:, -1, :MOST])
-        names += [f"[:, -1, {index}]" for index in range(sides[-1].shape[1])]
-    if x.shape[2] > 1:
-        sides.append(x[:, :MOST, -1])
-        names += [f"[:, {index}, -1]" for index in range(sides[-1].shape[1])]
-    return torch.cat(sides, 1) if sides else x[:, 0], names
+    if len(shape) == 1:
+        return {index: f"[:, {index}]" for index in range(shape[0])}
+    length, width = shape
+    found = {(length - 1) * width + index: f"[:, -1, {index}]" for index in range(width)} if length > 1 else {}
+    if width > 1:
+        others = {index * width + width - 1: f"[:, {index}, -1]" for index in range(length)}
+        found = {**found, **{at: name for at, name in others.items() if at not in found}}
+    return found
 
 
 @dataclass(eq=False)
 class InTheInput:
-    """Places that have been equal to the target so far."""
+    """The newest training examples with their targets, until there are enough to tell."""
 
     transfer: Transfer
     tell: Callable[[str, Any], None]
     done: bool = False
     _x: Tensor | None = None
-    _equal: Tensor | None = None  # (P,)
-    _targets: list[Tensor] = field(default_factory=list)
+    _seen: list[Tensor] = field(default_factory=list)  # (N, 1 + P) each: targets, and what stood where
 
     def batch(self, x: Tensor) -> None:
         """The main model's first input, of a forward that was trained on."""
-        fits = not self.done and is_plain(x) and x.is_floating_point() and x.ndim in (2, 3) and x[0].numel() >= 3
+        fits = not self.done and is_plain(x) and x.is_floating_point() and x.ndim in (2, 3) and len(x)
         self._x = x.detach() if fits else None
 
     def answer(self, target: Tensor | None) -> None:
@@ -69,26 +68,39 @@ class InTheInput:
             if x.ndim != 3 or target.numel() != x.shape[1]:
                 return
             x = x.transpose(0, 1)
-        y = target.detach().reshape(-1).to(x.dtype)
-        values, names = places(x)
-        equal = (values == y[:, None]).all(0)
-        if self._equal is not None and self._equal.shape != equal.shape:
+        rows = torch.cat([target.detach().reshape(-1, 1).to(x.dtype), x.flatten(1)], 1)
+        if not 3 < rows.shape[1] <= MOST or (self._seen and self._seen[0].shape[1] != rows.shape[1]):
             self.done = True
             return
-        self._equal = equal if self._equal is None else self._equal & equal
-        self._targets.append(y)
-        if sum(len(one) for one in self._targets) >= ENOUGH:
-            self._end(names)
+        self._seen.append(rows)
+        if sum(len(one) for one in self._seen) >= ENOUGH:
+            self._end(newest(tuple(x.shape[1:])))
 
-    def _end(self, names: list[str]) -> None:
-        self.done = True
-        y, equal = torch.cat(self._targets).sort().values, self._equal
-        self._targets, self._equal = [], None
-        distinct, count = 1 + (y[1:] != y[:-1]).sum(), len(y)
+    def _end(self, names: dict[int, str]) -> None:
+        rows, self._seen, self.done = torch.cat(self._seen).double(), [], True
+        y, count = rows[:, 0].sort().values, len(rows)
+        several = (1 + (y[1:] != y[:-1]).sum()).double()
+        equal = (rows[:, 1:] == rows[:, :1]).all(0).double()
 
         def received(numbers: list[float]) -> None:
-            several, *same = numbers
-            if several >= DISTINCT * count and any(same):
-                self.tell("in_the_input", {"place": names[same.index(1.0)], "examples": count})
+            (distinct, *same), off = numbers[: 1 + len(equal)], numbers[1 + len(equal) :]
+            place = next((name for at, name in names.items() if same[at]), None)
+            if place is None and sum(one < 1000 * ROUNDING for one in off) == 1:  # of a ramp each value tells the next
+                place = next((name for at, name in names.items() if off[at] < ROUNDING), None)
+            if place is not None and distinct >= DISTINCT * count:
+                self.tell("in_the_input", {"place": place, "examples": count, "equal": any(same)})
 
-        self.transfer.add(torch.cat([distinct[None].double(), equal.double()]), received)
+        self.transfer.add(torch.cat([several[None], equal, unexplained(rows)]), received)
+
+
+def unexplained(rows: Tensor) -> Tensor:
+    """1 − R² of the first column by each of the others, (P,); 1 where there is no variance.
+
+    Examples:
+        >>> unexplained(torch.tensor([[1.0, 5.0, 0.0, 1.0], [2.0, 7.0, 0.0, 0.0], [3.0, 9.0, 0.0, 1.0]]))
+        tensor([0., 1., 1.])
+    """
+    rows = rows - rows.mean(0)
+    power, cross = rows.square().sum(0), (rows * rows[:, :1]).sum(0)
+    both = power * power[0]
+    return torch.where(both > 0, 1 - cross * cross / both.clamp_min(1e-300), torch.ones_like(both))[1:]

@@ -224,11 +224,11 @@ def test_what_can_not_be_tried_without_a_trace_is_left_alone(kind):
 
 
 def series(place, levels=0):
-    """Windows (32, 12) of a noisy series and its value at a place from the window's end; `levels`: few different values."""
+    """Windows (64, 12) of a noisy series and its value at a place from the window's end; `levels`: few different values."""
 
     def make():
         values = torch.randn(4000).cumsum(0) if not levels else torch.randint(0, levels, (4000,)).float()
-        begin = torch.randint(0, 3900, (32, 1))
+        begin = torch.randint(0, 3900, (64, 1))
         return values[begin + torch.arange(12)], values[begin[:, 0] + 11 + place]
 
     return make
@@ -245,7 +245,7 @@ class Window(nn.Module):
 
 @pytest.mark.parametrize(("place", "levels", "told"), [(0, 0, True), (1, 0, False), (0, 9, False)])
 @pytest.mark.parametrize(
-    ("shape", "at"), [((32, 12), "[:, 11]"), ((32, 12, 1), "[:, -1, 0]"), ((32, 1, 12), "[:, 0, -1]")]
+    ("shape", "at"), [((64, 12), "[:, 11]"), ((64, 12, 1), "[:, -1, 0]"), ((64, 1, 12), "[:, 0, -1]")]
 )
 def test_a_window_that_ends_with_its_target(shape, at, place, levels, told):
     make = series(place, levels)
@@ -255,9 +255,23 @@ def test_a_window_that_ends_with_its_target(shape, at, place, levels, told):
         return x.reshape(shape), y
 
     run = train(Window(), batch, loss=F.mse_loss)
-    assert run.fact("in_the_input") == ({"place": at, "examples": 512} if told else None)
+    assert run.fact("in_the_input") == ({"place": at, "examples": 512, "equal": True} if told else None)
     found = {one.id: one.severity for one in babysit.diagnose(run).findings}
     assert (found.get("target-in-input") == "error") == told
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda x: (x, x[:, -1, 0] * 0.37 + 2.2), True),
+        (lambda x: (x, x[:, -1, 0] * 0.37 + 1e-3 * torch.randn(64)), False),
+        (lambda x: (x[:, :1] + torch.arange(12.0)[:, None], x[:, 0, 0] + 12), False),  # a ramp goes on
+        (lambda x: (torch.sin(x[:, :1] + 0.1 * torch.arange(12)[:, None]), torch.sin(x[:, 0, 0] + 1.2)), False),
+    ],
+)
+def test_a_window_that_ends_with_its_target_on_another_scale(make, told):
+    fact = train(Window(), lambda: make(torch.randn(64, 12, 1)), loss=F.mse_loss).fact("in_the_input")
+    assert fact == ({"place": "[:, -1, 0]", "examples": 512, "equal": False} if told else None)
 
 
 @pytest.mark.parametrize("place", [0, 5])
@@ -265,7 +279,7 @@ def test_a_value_to_be_recalled_from_long_ago_is_a_task(place):
     """The first or a middle value of a sequence of independent numbers: what memories are tried on."""
 
     def recall():
-        x = torch.randn(32, 12, 1)
+        x = torch.randn(64, 12, 1)
         return x, x[:, place, 0]
 
     assert train(Window(), recall, loss=F.mse_loss).fact("in_the_input") is None
