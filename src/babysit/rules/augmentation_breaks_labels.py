@@ -16,7 +16,7 @@ LEAVE_OUT = advice("Leave that augmentation out, or turn the label with the exam
 
 
 @rule(
-    "errors.twins", "fact:turns", *READS,
+    "errors.twins", "fact:turns", "fact:turned_classes", *READS,
     family="labels", explains=("underfitting", "loss-barely-changes", "rank-collapse", "train-val-mismatch"),
 )  # fmt: skip
 def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) -> Iterator[Finding]:
@@ -29,11 +29,12 @@ def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) 
     object off.
 
     Told apart from: classes that look alike, most of whose examples are told apart all the same; the start of training, when
-    every class is taken for others too.
+    every class is taken for others too. It is proven on a copy of the network: a linear classifier of what a layer knows of
+    validation's examples tells the two classes apart, takes each for the other once it is flipped, and fails on the training's examples.
 
     Args:
         run: reads the fact `turns` (flips and rotations heard again and again outside of the models), and `errors.twins`,
-            how much of the answers to the two classes that are told apart worst agrees.
+            how much of the answers to the two classes that are told apart worst agrees; the fact `turned_classes`, the proof.
         alike: agreement of the answers above which two classes are not told apart.
         least: looks at the answers that are needed.
 
@@ -44,11 +45,25 @@ def augmentation_breaks_labels(run: Run, *, alike: float = 0.7, least: int = 2) 
         ['Examples are turned while it trains (flip), and two classes get nearly the same answers (91 % agree): turned, an example of the one looks like one of the other.']
         >>> list(augmentation_breaks_labels(Run.of({**sick, "errors.twins": [0.5, 0.2, 0.1]}, facts=facts)))
         []
+        >>> proof = {"classes": [6, 9], "turn": "half a turn", "network": 0.5, "alone": 0.98, "trained": 0.52, "turned": 0.97}
+        >>> [finding.stage for finding in augmentation_breaks_labels(Run.of(facts={"turned_classes": proof}))]
+        ['confirmed']
 
     Source:
         Shorten & Khoshgoftaar 2019, A survey on image data augmentation ("safety" of a transformation).
     """
-    turns = run.fact("turns") or []
+    turns, proof = run.fact("turns") or [], run.fact("turned_classes")
+    if proof:
+        first, second = proof["classes"]
+        yield found(
+            severity="error", stage="confirmed", confidence=0.95, source=turns[0].get("source") if turns else None,
+            message=f"Training examples of classes {first} and {second} are turned into one another ({proof['turn']}), and keep their labels: the network "
+            f"tells {percent(proof['network'])} of them apart, a linear classifier of what its own layer knows of validation's {percent(proof['alone'])}, "
+            f"but only {percent(proof['trained'])} of the training's.",
+            evidence=[Evidence("fact:turned_classes", None, value=float(proof["turned"]), expected="as few turned examples as others on the wrong side")],
+            remedies=[LEAVE_OUT],
+        )  # fmt: skip
+        return
     pair = run.series("errors.twins").values
     now = progress(run)
     if not turns or len(pair) < least or now.readings < 50 or (now.slope < -3 and not now.ended):

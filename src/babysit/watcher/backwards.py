@@ -27,6 +27,7 @@ class Backwards(Forwards):
         if not torch.is_grad_enabled() or not call.value.requires_grad:
             if self.validation.running:
                 call.source = self.sources.here(3)
+                self.guard("turning", self.turning.scored, call.target)
                 one = self.criteria.of(call, training=False)
                 if one is None and not self.step:
                     one = self.criteria.of(call)
@@ -176,7 +177,10 @@ class Backwards(Forwards):
     def _resolve(self) -> None:
         """Whose outputs did this backward reach? Those were trained on."""
         called = bool(self.pending) or bool(self.criteria.known)
+        given: Tensor | None = None  # what was trained on
         for forward in self.forwards:
+            if forward.reached and forward.inputs and forward.measured and forward.root is self.models.main():
+                given = forward.inputs[0][1]
             if forward.reached and forward.output is not None:
                 if not called and not self.light:
                     self.guard("criteria", self.criteria.by_hand, forward.output, self.put)
@@ -194,6 +198,8 @@ class Backwards(Forwards):
         rest = []
         for one in self.pending:
             if one.reached:
+                if given is not None and one.call.target is not None:
+                    self.guard("turning", self.turning.trained.add, given, one.call.target)
                 self.guard("criteria", self._criterion_trained, one.call)
             else:
                 rest.append(one)

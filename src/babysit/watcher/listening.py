@@ -421,7 +421,18 @@ class Listening:
 
             return begin
 
+        def make_next(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def following_batch(iterator: Any) -> Any:
+                batch = original(iterator)
+                if self._ours():
+                    observer.timed(observer.turning.given, batch)
+                return batch
+
+            return following_batch
+
         self.patches.replace(torch.utils.data.DataLoader, "__iter__", make)
+        self.patches.replace(torch.utils.data.dataloader._BaseDataLoaderIter, "__next__", make_next, light=True)
 
     def _warnings(self) -> None:
         observer = self.observer

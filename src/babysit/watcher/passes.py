@@ -25,6 +25,8 @@ class Passes(Writing):
                 self.hearing = True
             with torch.no_grad():
                 self.guard("validation", self.validation.forward, unwrapped(module), inputs, grad)
+                if inputs and root is self.models.main():
+                    self.guard("turning", self.turning.validated, inputs[0][1])
 
     def end_of_validation(self) -> None:
         """A train step follows: the pass is over."""
@@ -49,6 +51,11 @@ class Passes(Writing):
         with torch.no_grad():
             self.guard("validation", self.validation.end, own.__setitem__)
             self.guard("comparisons", self.comparisons.end, put)
+        self.turning.end_of_pass()
+        root = self.models.main()
+        module = root.module() if root is not None else None
+        if module is not None and self.turning.due(step):
+            self.guard("turning", self.turning.run, module, step)
         self.transfer.send(lambda: self._commit_validation(step, own))
         self.budget.stir(2)
 

@@ -39,6 +39,7 @@ from .standins import Standins
 from .structure import Structure
 from .transfer import Transfer
 from .trials import Trials
+from .turning import Turning
 from .validation import Validation
 
 UNRESOLVED = 2
@@ -108,6 +109,7 @@ class State:
         self.in_the_input = InTheInput(self.transfer, recording.set_fact)
         self.standins = Standins(recording.set_fact)
         self.dead = DeadGradients(self.models, partial(recording.set_fact, "dead_gradients"))
+        self.turning = Turning(budget, recording.set_fact)
         self.trials = Trials(self.transfer, budget, recording.set_fact)
         self.kept, self.kept_aside = Kept(), Kept()  # graphs of forwards that were trained on, and of others
         self.frames = Frames(self.transfer, recording.add_vector)

@@ -1,0 +1,120 @@
+"""Classes that an augmentation turns into one another are found on a copy of the model; other confusions are not."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from babysit.watcher import watch
+from babysit.watcher.separating import RIDGE, lines
+from babysit.watcher.turning import Turning
+
+
+def test_leaving_one_out_is_exact():
+    """Against making the classifier anew without each of the examples."""
+    rng = torch.Generator().manual_seed(0)
+    y = torch.arange(45) % 3
+    x = torch.randn(45, 5, generator=rng).double() + 0.9 * F.one_hot(y, 5)
+    rows = torch.cat([(x - x.mean(0)) / x.std(0, correction=0) / 5**0.5, torch.ones(45, 1).double()], 1)
+    weight = RIDGE * (rows * rows).sum(1).mean()
+    left_out = []
+    for left in range(45):
+        a, b = (torch.cat([one[:left], one[left + 1 :]]) for one in (rows, 2 * F.one_hot(y).double() - 1))
+        slopes = torch.linalg.solve(a.T @ a + weight * torch.eye(6).double(), a.T @ b)
+        left_out.append(int((rows[left] @ slopes).argmax()))
+    assert lines(x, y).left_out.tolist() == left_out
+    assert 0.5 < (torch.tensor(left_out) == y).double().mean() < 1
+
+
+class Signs(Dataset):
+    """Bright bars: left or right (0 and 1), across above or below (2 and 3)."""
+
+    def __init__(self, count, seed, change=None):
+        rng = np.random.default_rng(seed)
+        self.y = rng.integers(0, 4, count)
+        self.x = (0.5 * rng.standard_normal((count, 1, 10, 10))).astype(np.float32)
+        for x, y in zip(self.x[:, 0], self.y, strict=True):
+            at = rng.integers(0, 3)
+            place = (slice(None), at), (slice(None), 9 - at), (at, slice(None)), (9 - at, slice(None))
+            x[place[y]] += 2.0
+        self.change, self.rng = change, rng
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, at):
+        x, y = self.x[at], self.y[at]
+        return self.change(x, y, self.rng) if self.change else (x, y)
+
+
+def mirrored(x, y, rng):
+    return (np.ascontiguousarray(x[:, :, ::-1]) if rng.random() < 0.5 else x), y
+
+
+def noisy(x, y, rng):
+    """Labels of one class are wrong half the time, which no turn explains: above and left."""
+    return x, (2 if y == 0 else 0 if y == 2 else y) if rng.random() < 0.5 else y
+
+
+def train(change, scored):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(200, 4))
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    loader, unseen = DataLoader(Signs(640, 0, change), 32, shuffle=True), DataLoader(Signs(300, 1), 100)
+    for _ in range(10):
+        net.train()
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            for x, y in unseen:
+                out = net(x)
+                if scored:
+                    F.cross_entropy(out, y)
+    return [value.detach().clone() for value in net.parameters()]
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_mirror_that_changes_the_class_is_proven(scored):
+    with watch(overhead="all") as w:
+        train(mirrored, scored)
+    fact = w.run.facts["turned_classes"]
+    assert (fact["classes"], fact["turn"]) == ([0, 1], "a flip of the last axis")
+    (finding,) = [one for one in w.findings if one.id == "augmentation-breaks-labels"]
+    assert (finding.severity, finding.stage) == ("error", "confirmed")
+
+
+@pytest.mark.parametrize("change", [None, noisy])
+def test_others_are_not(change):
+    with watch(overhead="all") as w:
+        train(change, True)
+    assert w.run.facts.get("turned_classes") is None
+    assert not [one for one in w.run.events if one.kind == "warning"]
+
+
+def test_trying_changes_nothing():
+    alone = train(mirrored, True)
+    with watch(overhead="all") as w:
+        watched = train(mirrored, True)
+    assert w.run.facts["turned_classes"]
+    assert all(torch.equal(one, other) for one, other in zip(alone, watched, strict=True))
+
+
+def test_each_example_is_kept_once():
+    """Left-out answers would be worth nothing with a copy of the example left in."""
+    kept = Turning(None, None)
+    x, y = torch.randn(40, 1, 4, 4), torch.arange(40) % 2
+    kept.given((x, y))
+    kept.validated(x)
+    kept.scored(y)
+    assert kept.unseen.count == 40
+    kept.end_of_pass()
+    kept.validated(x)
+    kept.scored(y)
+    assert kept.unseen.count == 40
+    kept.trained.add(torch.zeros(2, 9, 1024, 1024), y[:2])  # 36 MiB each
+    assert kept.trained.count == 0
