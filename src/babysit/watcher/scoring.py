@@ -42,6 +42,7 @@ def _equals(original: Any, observer: Observer, ours: Callable[[], bool]) -> Call
 
 def _hear(observer: Observer, a: Tensor, b: Tensor, result: Any) -> None:
     with torch.no_grad():
+        observer.guard("turning", observer.turning.compared, a, b, observer.comparisons.output)
         observer.comparisons.compared(a.detach(), b.detach(), result, lambda: observer.sources.here(4))
 
 

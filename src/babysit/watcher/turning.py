@@ -93,6 +93,18 @@ class Turning:
         if x is not None and target is not None:
             self.unseen.add(x, target)
 
+    def compared(self, a: Tensor, b: Tensor, output: Tensor | None) -> None:
+        """Two things were compared: the answers, by the model's newest output, with their labels perhaps."""
+        if self._open is None or output is None or output.ndim != 2 or len(output) != len(self._open):
+            return
+        if not a.device == b.device == output.device or not a.shape == b.shape == output.shape[:1]:
+            return
+        answers = output.argmax(1)
+        for one, other in ((a, b), (b, a)):
+            if one.dtype == answers.dtype and torch.equal(one, answers):
+                self.scored(other)
+                return
+
     def end_of_pass(self) -> None:
         """What comes after it has been there before."""
         self._open = None
