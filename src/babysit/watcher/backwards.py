@@ -28,9 +28,7 @@ class Backwards(Forwards):
             if self.validation.running:
                 call.source = self.sources.here(3)
                 self.guard("turning", self.turning.scored, call.target)
-                one = self.criteria.of(call, training=False)
-                if one is None and not self.step:
-                    one = self.criteria.of(call)
+                one = self.criteria.of(call, training=False) if self.step else self.criteria.lent(call)
                 if one is not None:
                     with torch.no_grad():
                         self.guard("validation", self.validation.criterion, one, call)

@@ -68,6 +68,7 @@ class Criterion:
     facts: dict[str, Any]
     seen: Seen
     taken: bool = False  # in this step
+    borrowed: bool = False  # known from validation alone, which came before any training
 
     @property
     def where(self) -> str:
@@ -89,16 +90,25 @@ class Criteria:
         same = [one for one in self.known if one.name == call.name]
         for one in same:
             if one.source == call.source:
+                one.borrowed = one.borrowed and not training
                 return one
         if not training:
             return same[0] if same else None
-        if len(self.known) >= 16:
+        return self._new(call, next((one.index for one in self.known if one.borrowed), len(self.known)))
+
+    def lent(self, call: Called) -> Criterion | None:
+        """The criterion of a validation pass before any training; the first that is trained with takes its place."""
+        one = self.of(call, training=False)
+        if one is None and (one := self._new(call, len(self.known))) is not None:
+            one.borrowed = True
+        return one
+
+    def _new(self, call: Called, index: int) -> Criterion | None:
+        if index >= 16:
             return None
-        facts = facts_of(call, len(self.known))
-        new = Criterion(
-            len(self.known), call.name, KINDS.get(call.name, call.name), call.source, facts, Seen(call.name)
-        )
-        self.known.append(new)
+        kind = KINDS.get(call.name, call.name)
+        new = Criterion(index, call.name, kind, call.source, facts_of(call, index), Seen(call.name))
+        self.known[index : index + 1] = [new]
         return new
 
     def begin(self) -> None:

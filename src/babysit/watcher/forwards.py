@@ -101,6 +101,8 @@ class Forwards(Passes):
     def _enter_root(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site | None:
         inner = unwrapped(module)
         site = self.models.site(inner)
+        if site is not None and not has_parameters(inner):
+            return None  # a criterion or a metric that is kept as a part of the model
         if site is None:
             if self.closed or not has_parameters(inner):
                 return None

@@ -623,3 +623,42 @@ def test_frozen_layers_that_a_checkpoint_missed_are_named(prefix):
     missing = [row["name"] for row in w.run.fact("parameters") if row["not_loaded"]]
     assert missing == (["0.weight", "0.bias"] if prefix else [])
     assert ("frozen-by-mistake" in [one.id for one in w.findings if one.severity != "info"]) == bool(prefix)
+
+
+class Parts(nn.Module):
+    """A model that keeps its criterion, and computes its loss from its parts: its own forward is never called."""
+
+    def __init__(self):
+        super().__init__()
+        self.net, self.criterion = net(nn.Softmax(1)), nn.CrossEntropyLoss()
+
+    def training_step(self, x, y):
+        return self.criterion(self.net(x), y)
+
+
+def test_a_pass_before_training_does_not_take_the_criterions_place():
+    torch.manual_seed(1)
+    model = Parts()
+    x, y = data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with babysit.watch(overhead="all") as w:
+        model.eval()
+        with torch.no_grad():
+            model.criterion(model.net(x[90:]), y[90:])
+        model.train()
+        for step in range(12):
+            at = 30 * (step % 3)
+            optimizer.zero_grad()
+            model.training_step(x[at : at + 30], y[at : at + 30]).backward()
+            optimizer.step()
+            if step % 4 == 3:
+                model.eval()
+                with torch.no_grad():
+                    model.criterion(model.net(x[90:]), y[90:])
+                model.train()
+    (criterion,) = w.run.fact("criteria")
+    assert criterion["output_shape"] == [30, 3]
+    assert w.run.places("loss.chance") == [""]
+    assert len(w.run.series("accuracy.train"))
+    assert set(w.run.series("calls.forward").values) == {1.0}  # the criterion is none
+    assert w.findings[0].id == "loss-expects-logits"
