@@ -12,7 +12,7 @@ ROWS, COLUMNS = 64, 1024
 
 @probe("weight", gives="weight.clones", rare=True)
 def weight_clones(xs: list[Tensor]) -> Tensor:
-    """Share of row pairs with cosine > 0.999; NaN for vectors and matrices of fewer than 4 rows.
+    """Share of row pairs with cosine > 0.999; NaN for vectors, matrices of fewer than 4 rows, and weights that are not finite.
 
     Over at most 64 rows and 1,024 columns, evenly spaced.
 
@@ -32,4 +32,5 @@ def _clones(x: Tensor) -> Tensor:
     # rows of zeros are copies of one another too
     rows = torch.where(norms > 0, rows / norms.clamp_min(1e-30), torch.ones_like(rows) / rows.shape[1] ** 0.5)
     alike = (rows @ rows.T > 0.999).sum() - len(rows)
-    return alike.float() / (len(rows) * (len(rows) - 1))
+    share = alike.float() / (len(rows) * (len(rows) - 1))
+    return torch.where(norms.isfinite().all(), share, torch.full_like(share, torch.nan))

@@ -122,6 +122,7 @@ def test_clones():
     rows = torch.randn(6, 10)
     rows[4] = rows[1] * 3
     assert get("weight_clones")([rows]).item() == pytest.approx(2 / 30)
+    assert get("weight_clones")([rows.fill_(torch.nan)]).isnan()
 
 
 def test_a_probe_says_where_it_belongs():
