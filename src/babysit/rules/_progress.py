@@ -252,10 +252,21 @@ def _slope(values: np.ndarray, noise: float) -> float:
     return float((np.median(new) - np.median(old)) / error)
 
 
+def _parts_of_one(run: Run, models: set[str | None]) -> bool:
+    """Does the one optimizer train all of these (an encoder and a decoder)? A target network or a teacher isn't trained."""
+    model_of = {one.get("name"): one.get("model") for one in run.fact("modules") or []}
+    trained: dict[str | None, bool] = {}
+    for one in run.fact("parameters") or []:
+        model = model_of.get(one.get("module"))
+        trained[model] = trained.get(model, False) or one.get("optimizer") is not None
+    return all(trained.get(model, True) for model in models)
+
+
 def _comparable(run: Run) -> bool:
     optimizers = run.fact("optimizers") or []
     models = {module.get("model") for module in run.fact("modules") or [] if module.get("calls", 1)}
-    if (len(optimizers) > 1 or len(models - {None}) > 1) and not run.once(_last_training):
+    several = len(optimizers) > 1 or (len(models - {None}) > 1 and not _parts_of_one(run, models))
+    if several and not run.once(_last_training):
         return False  # they take turns, and each changes what the others' losses mean
     if optimizers and run.fact("criteria") == [] and _of_both_signs(judged(run).values):
         return False  # a surrogate (a policy gradient's): its value says nothing, its gradient everything

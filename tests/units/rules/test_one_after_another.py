@@ -62,3 +62,14 @@ def test_those_that_take_turns_are_not_judged_by_their_loss():
 def test_a_rate_that_kills_the_units_of_the_second_is_the_cause():
     run = trained(FALLING, FLAT, ratio=0.3, dead=1.0)
     assert next(one.id for one in diagnose(run).findings) == "learning-rate-too-high"
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_parts_that_one_optimizer_trains_are_one_model(both):
+    run = trained(FALLING, FALLING, in_turn=True)
+    run.set_fact("optimizers", FACTS["optimizers"][:1])
+    rows = [{**row, "module": row["name"].removesuffix(".weight"), "optimizer": "0.0"} for row in MATRICES]
+    if not both:  # the second is a teacher, or the network whose values are the targets
+        rows = [{**row, "optimizer": None} if row["name"].startswith("model_2") else row for row in rows]
+    run.set_fact("parameters", rows)
+    assert progress(run).comparable == both
