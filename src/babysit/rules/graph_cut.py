@@ -30,6 +30,8 @@ HOW = {
     "fact:graph_cuts",
     "fact:parameters",
     "fact:modules",
+    "fact:optimizers",
+    "fact:loops",
     "calls.backward",
     "calls.backward_elsewhere",
     "gradient.missing",

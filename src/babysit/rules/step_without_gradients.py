@@ -14,7 +14,7 @@ from ._network import holds_another_model, is_cut_off, optimizers, source
 
 
 @rule(
-    "calls.zeroed_after_backward", "calls.backward", "calls.backward_elsewhere", "gradient.missing", "gradient.zero", "update.skipped", "gradient.norm", "fact:parameters", "fact:loops",
+    "calls.zeroed_after_backward", "calls.backward", "calls.backward_elsewhere", "gradient.missing", "gradient.zero", "update.skipped", "gradient.norm", "fact:parameters", "fact:optimizers", "fact:loops",
     family="calls", explains=(*EVERYTHING, "parameters-not-optimized", "symmetric-units", "graph-cut", "batches-not-shuffled"),
 )  # fmt: skip
 def step_without_gradients(run: Run, *, least: int = 3) -> Iterator[Finding]:
