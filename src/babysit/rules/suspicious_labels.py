@@ -18,12 +18,17 @@ DROP = advice(
     "Leave unlabelled examples out", "labelled = labels >= 0; images, labels = images[labelled], labels[labelled]"
 )
 VOTE = advice("Have examples labelled several times and take the majority, or weigh annotators by how often they agree")
+UNREAD = advice(
+    "Stop at a label that is not known, instead of giving it a class",
+    "label = ids[name.strip()]  # not ids.get(name, 0)",
+)
 REMAP = advice("Count the classes from 0 without gaps", "labels = torch.unique(labels, return_inverse=True)[1]")
 
 
 @rule(
     "target.min", "target.max", "target.classes_seen", "target.commonest", "target.excess", "target.rest_structure",
-    "errors.val", "errors.structure", "recall.min", "loss.example_outliers", "batch.size", *READS,
+    "errors.val", "errors.structure", "errors.poured_into", "errors.poured", "errors.poured_rate", "errors.poured_spread",
+    "errors.foreseen", "recall.min", "loss.example_outliers", "batch.size", *READS,
     family="labels", explains=("initial-loss-off", "underfitting", "minority-class-ignored", "output-bias-off", "overfitting"),
 )  # fmt: skip
 def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
@@ -34,15 +39,17 @@ def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
     may be that class.
 
     Usual causes: class ids that start at 1, a class missing from the training part, mislabelled examples, a mark for "not
-    labelled" (-1, NaN, empty) that was turned into class 0, careless annotators.
+    labelled" (-1, NaN, empty) or a name that was not known (`ids.get(name, 0)`) that was turned into class 0, careless annotators.
 
     Told apart from: hard examples, whose loss is spread out (this stays an info) and which are taken for classes that look
     like theirs, where a label drawn at random falls on any class alike; a class that is common by nature, beside which
-    the others are not equally frequent to the accuracy of their counts; ids that the loss ignores on purpose (`ignore_index`).
+    the others are not equally frequent to the accuracy of their counts, and a class that others shade into, where the network is less
+    sure of the answers that turn out wrong, and more are wrong of one class than of another; ids that the loss ignores on purpose (`ignore_index`).
 
     Args:
         run: reads the smallest and largest class id seen, the number of classes seen and of outputs, how often
-            each occurs, whether the errors of validation have a structure, and the share of examples whose loss is more
+            each occurs, whether the errors of validation have a structure, whether most of them have one class for a label that
+            comes at the same rate whatever was answered and that nothing foresees, and the share of examples whose loss is more
             than four standard deviations above the batch's mean.
         outliers: share of such examples that is worth a look, when it lasts.
 
@@ -81,7 +88,7 @@ def suspicious_labels(run: Run, *, outliers: float = 0.01) -> Iterator[Finding]:
             + (": do the ids start at 1, or is one output too many?" if edge else "."),
             evidence=[Evidence("target.classes_seen", "", value=seen, expected=str(classes))], remedies=[REMAP],
         )  # fmt: skip
-    yield from _filled_in(run, classes)
+    yield from list(_poured(run, classes)) or _filled_in(run, classes)
     yield from _errors_without_structure(run)
     share = run.series("loss.example_outliers").values
     now = progress(run)
@@ -125,6 +132,26 @@ def _filled_in(run: Run, classes: int, *, times: float = 4.0, alike: float = 3.0
         f"the loss stays at {number(now.last)} (chance {number(now.chance)}): were missing labels filled in with {int(which)}?",
         evidence=[Evidence("target.excess", "", value=excess, expected="about 1"), Evidence("target.rest_structure", "", value=rest, expected=f"> {alike:g} by nature")],
         remedies=[DROP, REVIEW],
+    )  # fmt: skip
+
+
+def _poured(run: Run, classes: int, *, least: int = 3) -> Iterator[Finding]:
+    """Most wrong answers have the first or the last class for a label: at one rate from every class, and nothing in the input says which."""
+    names = ("into", "poured", "rate", "spread", "foreseen")
+    series = [run.series(f"errors.{one}" if one in ("poured", "foreseen") else f"errors.poured_{one}") for one in names]
+    late = [one.values[len(one) // 3 :] for one in series]
+    if min(len(one) for one in late) < least or len({len(one) for one in late}) > 1:
+        return
+    into, share, rate, spread, foreseen = (float(np.median(one)) for one in late)
+    if into not in (0, classes - 1) or not share > 0.5 or not rate > 0.1 or not spread < 3 or not foreseen < 0.3:
+        return
+    yield found(
+        severity="warning", stage="suspect", confidence=0.7,
+        message=f"{percent(share)} of the wrong answers in validation have label {int(into)}: {percent(rate)} of what is answered with any other class, as many for each of "
+        f"them, and the network is as sure of these as of the right ones. Were labels that could not be read set to {int(into)}?",
+        evidence=[Evidence("errors.poured_spread", "", int(series[3].steps[-1]), spread, "> 3 where one class is more like it than another", 3.0),
+                  Evidence("errors.foreseen", "", int(series[4].steps[-1]), foreseen, "> 0.3 where classes shade into one another", 0.3)],
+        remedies=[UNREAD, REVIEW],
     )  # fmt: skip
 
 

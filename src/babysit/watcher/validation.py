@@ -35,7 +35,7 @@ class _Score:
 
     values: list[tuple[Tensor, int]] = field(default_factory=list)
     rows: list[Tensor] = field(default_factory=list)
-    table: Tensor | None = None  # (K, K) labels against answers
+    table: Tensor | None = None  # (3, K, K) labels against answers (`confusion.counts`)
     total: bool = False  # values are sums over the batch
 
     def add(self, other: _Score) -> None:
@@ -180,7 +180,8 @@ class Validation:
 
             self.transfer.add(torch.stack(score.rows).sum(0), receive)
         if score.table is not None:
-            self.transfer.add(confusion.readings(score.table), lambda numbers: _put_known(numbers, where, put))
+            both = torch.cat([confusion.readings(score.table[0]), confusion.poured(score.table)])
+            self.transfer.add(both, lambda numbers: _put_known(numbers, where, put))
 
     def _inputs(self, put: Put, both: bool) -> None:
         own, train = self.moments, self.batches.trained.get(self.where)
@@ -224,7 +225,7 @@ class Validation:
 
 
 def _put_known(numbers: list[float], where: str, put: Put) -> None:
-    for what, value in zip(confusion.READINGS, numbers, strict=True):
+    for what, value in zip((*confusion.READINGS, *confusion.POURED), numbers, strict=True):
         if math.isfinite(value):
             put((what, where), value)
 
