@@ -192,15 +192,21 @@ def _collapsed(run: Run, now: Progress, times: float, ratio: float, moved: float
     """The loss had fallen clearly below chance, went back up and stays there; or large first steps killed the units."""
     if now.readings < 30 or not now.chance > 0:
         return None
-    back = now.relapsed and now.best < 0.8 * now.chance and now.last > 0.95 * now.chance
     jump = _first_steps(run)
+    fell, lost = min(now.first, now.chance) - now.best, now.last - now.best
+    # all the way back to chance, or most of it where the first steps were larger than the published limit
+    back = (
+        now.relapsed
+        and now.best < 0.8 * now.chance
+        and (now.last > 0.95 * now.chance or (jump > 0.1 and lost > 0.75 * fell))
+    )
     killed = jump > 0.1 and _died(
         run
     )  # the published limit of a step that is too large: Debugger, torchmortem and now.last > 0.97 * now.chance
     if back:
         begin = int(judged(run).steps[int(np.nanargmin(judged(run).values))])
         return (
-            f"the loss had come down to {number(now.best)}, jumped back to chance ({number(now.chance)}) and stays there",
+            f"the loss had come down to {number(now.best)}, jumped back to {'chance (' + number(now.chance) + ')' if now.last > 0.95 * now.chance else number(now.last)} and stays there",
             0.6,
             begin,
             now.last,

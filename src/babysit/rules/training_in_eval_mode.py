@@ -51,12 +51,12 @@ def training_in_eval_mode(run: Run, *, least: int = 3) -> Iterator[Finding]:
     if len(mode) < least or not (mode.values[-least:] == 0).all():
         return
     before = bool((mode.values > 0.5).any())
-    frozen = [
-        one for one in run.fact("parameters") or [] if one.get("kind") == "norm" and not one.get("requires_grad", True)
-    ]
+    norms = [one for one in run.fact("parameters") or [] if one.get("kind") == "norm"]
+    frozen = [one for one in norms if not one.get("requires_grad", True)]
+    all_frozen = bool(frozen) and len(frozen) == len(norms)  # an encoder that was trained before, and is used as it is
     only_norm = not any("dropout" in str(one.get("kind", "")).lower() for one in modules(run))
     by_hand = run.last("mode.model", "", 0.0) > 0
-    meant = by_hand or (not before and only_norm and bool(frozen))
+    meant = by_hand or (only_norm and (all_frozen or (bool(frozen) and not before)))
     first = int(mode.steps[int(np.flatnonzero(mode.values > 0)[-1]) + 1]) if before else int(mode.steps[0])
     yield found(
         severity="info" if meant else "warning",
