@@ -55,7 +55,9 @@ class Passes(Writing):
         root = self.models.main()
         module = root.module() if root is not None else None
         if module is not None and self.turning.due(step):
-            self.guard("turning", self.turning.run, module, step)
+            self.guard(
+                "turning", self.turning.run, module, step, any(one.startswith(("flip", "rot")) for one in self.turns)
+            )
         self.transfer.send(lambda: self._commit_validation(step, own))
         self.budget.stir(2)
 

@@ -7,6 +7,7 @@ examples for the wrong class, then these were mirrored, and their labels were no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,9 +39,13 @@ class Sample:
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """One more batch."""
-        if self.whole or not is_plain(x) or not is_plain(y) or not x.is_floating_point() or x.ndim < 3:
+        if self.whole or not is_plain(x) or not is_plain(y) or not x.is_floating_point() or x.ndim < 2 or not y.ndim:
             return
-        if y.ndim != 1 or y.is_floating_point() or y.dtype == torch.bool or len(y) != len(x):
+        if not y.numel() == len(x) == len(y):
+            return
+        y = y.detach().reshape(-1)
+        if y.is_floating_point() and not ((y == 0) | (y == 1)).all():
+            self.whole = True  # no classes
             return
         if self.x and (
             self.x[0].shape[1:] != x.shape[1:] or self.x[0].device != x.device or self.x[0].dtype != x.dtype
@@ -52,7 +57,7 @@ class Sample:
         if few < 1:
             return
         self.x.append(x[:few].detach().clone())
-        self.y.append(y[:few].detach().to(x.device, torch.long).clone())
+        self.y.append(y[:few].to(x.device, torch.long).clone())
         self.count += few
 
     def both(self) -> tuple[Tensor, Tensor]:
@@ -119,14 +124,14 @@ class Turning:
         )  # one forward; more where classes are confused
         return copies.affordable(cost, self.budget.overhead, self.budget.elapsed)
 
-    def run(self, module: nn.Module, step: int) -> None:
-        """Try it."""
+    def run(self, module: nn.Module, step: int, heard: bool) -> None:
+        """Try it; `heard`: examples were turned by one of PyTorch's or numpy's functions while it trained."""
         self.tries += 1
         self._next = 2 * step
         began = own_time()
         try:
             with copies.without_trace(module):
-                found = turned_pair(copies.twin(module), *self.unseen.both(), *self.trained.both())
+                found = turned_pair(copies.twin(module), *self.unseen.both(), *self.trained.both(), heard)
             self.tell("turned_classes", found)
         except Exception:  # whatever the model does on other values than its own: it is left alone
             self.tries = TRIES
@@ -135,8 +140,14 @@ class Turning:
 
 
 def turns(shape: torch.Size) -> dict[str, Callable[[Tensor], Tensor]]:
-    """What an augmentation may do to examples of (N, C, L) or (N, C, H, W), by name."""
-    found: dict[str, Callable[[Tensor], Tensor]] = {"a flip of the last axis": lambda x: x.flip(-1)}
+    """What an augmentation may do to examples of (N, D), (N, C, L) or (N, C, H, W), by name; D may be the pixels of a square."""
+    found: dict[str, Callable[[Tensor], Tensor]] = {
+        "a flip of the last axis": lambda x: x.flip(-1),
+    }
+    side = math.isqrt(shape[-1])
+    if len(shape) == 2 and side > 2 and side * side == shape[-1]:
+        for name, turn in turns(torch.Size((shape[0], 1, side, side))).items():
+            found[f"{name} of the square"] = lambda x, turn=turn: turn(x.reshape(-1, 1, side, side)).reshape(x.shape)
     if len(shape) == 3:
         return {**found, "a flip of the second axis": lambda x: x.flip(1)}
     if len(shape) == 4:
@@ -148,14 +159,20 @@ def turns(shape: torch.Size) -> dict[str, Callable[[Tensor], Tensor]]:
     return found
 
 
-def turned_pair(body: nn.Module, x: Tensor, y: Tensor, x_train: Tensor, y_train: Tensor) -> dict[str, Any] | None:
+def turned_pair(
+    body: nn.Module, x: Tensor, y: Tensor, x_train: Tensor, y_train: Tensor, heard: bool
+) -> dict[str, Any] | None:
     """The two classes that the network takes for one another because training examples are turned; None where it isn't so.
 
     Args:
         body: the network, in evaluation mode.
         x: (N, …) examples that are not augmented, `y` (N,) their classes; `x_train`, `y_train` as they are trained on.
+        heard: examples are known to be turned; of two classes, nothing else tells that from wrong labels.
     """
     answers = body(x)
+    if isinstance(answers, Tensor) and answers.numel() == len(x):  # yes or no, as a score or a probability
+        border = 0.5 * ((answers >= 0) & (answers <= 1)).all()
+        answers = (answers.reshape(-1, 1) - border) * answers.new_tensor([-1.0, 1.0])
     if (
         not isinstance(answers, Tensor)
         or answers.ndim != 2
@@ -179,7 +196,15 @@ def turned_pair(body: nn.Module, x: Tensor, y: Tensor, x_train: Tensor, y_train:
     def taken(examples: Tensor) -> Tensor:
         return known[layer].classes(_inputs_of_layers(body, examples)[layer])
 
-    trained = _share(taken(x_train[there]), own_train)
+    astray = taken(x_train[there])
+    trained = _share(astray, own_train)
+    wrong = astray[astray != own_train]
+    if answers.shape[1] == 2 and not heard:  # labels drawn at random would look the same
+        return None
+    if (
+        not len(wrong) or ((wrong == first) | (wrong == second)).double().mean() < 0.75
+    ):  # drawn at random from all classes
+        return None
     noise = 4 * (0.25 / len(own_train) + 0.25 / len(own)) ** 0.5
     if alone < 0.5 + (network + 1) / 4 or alone < 0.75 or alone - trained < noise:
         return None

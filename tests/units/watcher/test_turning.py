@@ -93,12 +93,70 @@ def test_a_mirror_that_changes_the_class_is_proven(labelled):
     assert (finding.severity, finding.stage) == ("error", "confirmed")
 
 
-@pytest.mark.parametrize("change", [None, noisy])
+def shuffled(x, y, rng):
+    return x, rng.integers(0, 4)
+
+
+@pytest.mark.parametrize("change", [None, noisy, shuffled])
 def test_others_are_not(change):
     with watch(overhead="all") as w:
         train(change, "criterion")
     assert w.run.facts.get("turned_classes") is None
     assert not [one for one in w.run.events if one.kind == "warning"]
+
+
+def train_flat(labels):
+    """A network for rows of 64 pixels that knows left from right bars; one or two outputs."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+
+    def make(count, turned):
+        y = rng.integers(0, 2, count)
+        x = (0.5 * rng.standard_normal((count, 8, 8))).astype(np.float32)
+        x[np.arange(count), :, np.where(y == 0, rng.integers(0, 3, count), 7 - rng.integers(0, 3, count))] += 2.0
+        if turned and rng.random() < 0.5:
+            x = np.flip(x, 2)
+        return torch.from_numpy(x.reshape(count, 64).copy()), torch.from_numpy(y)
+
+    net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1 if labels != "classes" else 2))
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+
+    def cost(out, y):
+        if labels == "classes":
+            return F.cross_entropy(out, y)
+        if labels == "logits":
+            return F.binary_cross_entropy_with_logits(out, y[:, None].float())
+        return F.binary_cross_entropy(torch.sigmoid(out).squeeze(1), y.float())
+
+    unseen = make(300, False)
+    for _ in range(120):
+        x, y = make(32, True)
+        optimizer.zero_grad()
+        cost(net(x), y).backward()
+        optimizer.step()
+        if optimizer.state[net[0].weight]["step"] % 30 == 0:
+            with torch.no_grad():
+                cost(net(unseen[0]), unseen[1])
+
+
+@pytest.mark.parametrize("labels", ["classes", "logits", "probabilities"])
+def test_rows_of_pixels_and_yes_or_no(labels):
+    with watch(overhead="all") as w:
+        train_flat(labels)
+    fact = w.run.facts["turned_classes"]
+    assert sorted(fact["classes"]) == [0, 1]
+    assert fact["turn"] in (
+        "a flip of the last axis",
+        "a flip of the last axis of the square",
+        "half a turn of the square",
+    )
+    assert fact["alone"] > 0.9
+
+
+def test_numbers_are_no_classes():
+    kept = Turning(None, None)
+    kept.trained.add(torch.randn(8, 9), torch.randn(8))
+    assert (kept.trained.count, kept.trained.whole) == (0, True)
 
 
 def test_trying_changes_nothing():
