@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,12 @@ from torch.compiler import is_compiling
 from .observer import Observer
 from .patches import Patches
 from .structure import is_tracing
+
+
+def has_compiled() -> bool:
+    """Has torch.compile compiled anything? Then hooks stay on: its guards ask which there are, and each change compiles anew."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and dynamo.counters["stats"]["unique_graphs"] > 0
 
 
 def listen(observer: Observer, ours: Callable[[], bool], patches: Patches) -> None:
@@ -27,7 +34,7 @@ def listen(observer: Observer, ours: Callable[[], bool], patches: Patches) -> No
                 results = original(*args, **kwargs)
             finally:
                 inside[0] = False
-            if observer.deep and not is_compiling() and ours() and not is_tracing():
+            if observer.deep and not is_compiling() and not has_compiled() and ours() and not is_tracing():
                 outputs, inputs = (
                     args[at] if len(args) > at else kwargs.get(name) for at, name in enumerate(("outputs", "inputs"))
                 )

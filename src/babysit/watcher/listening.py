@@ -30,6 +30,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from ..nn.activations import ACTIVATIONS
 from . import axes, clipping, following, loading, mixed_precision, scoring
 from .criteria import call_of, functions
+from .following import has_compiled
 from .observer import Observer
 from .patches import Patches
 from .structure import is_tracing
@@ -143,7 +144,7 @@ class Listening:
                 module_hooks.register_module_forward_hook(self._leave, always_call=True),
                 register_optimizer_step_pre_hook(self._before_step),
             ]
-        elif not wanted and self._module_hooks and not (self.live and _has_compiled()):
+        elif not wanted and self._module_hooks and not (self.live and has_compiled()):
             for handle in self._module_hooks:
                 handle.remove()
             self._module_hooks = []
@@ -450,12 +451,6 @@ class Listening:
         # our hooks are no affair of who compiles a model
         warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks", UserWarning)
         self._filter = warnings.filters[0]
-
-
-def _has_compiled() -> bool:
-    """Has torch.compile compiled anything? Then hooks stay on: its guards ask which there are, and each change compiles anew."""
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return dynamo is not None and dynamo.counters["stats"]["unique_graphs"] > 0
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
