@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import random
+import subprocess
+import sys
 import warnings
 import weakref
 
@@ -276,6 +278,18 @@ def test_a_watched_training_is_bit_equal(train, overhead):
     assert losses == watched[1] or np.array_equal(losses, watched[1], equal_nan=True)
     for one, other in zip(random_states, watched[2], strict=True):
         assert torch.equal(one, other) if isinstance(one, torch.Tensor) else np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other  # fmt: skip
+
+
+def test_the_first_use_in_a_process_draws_no_random_number():
+    """What is imported then (rich) does."""
+    script = (
+        "import random, numpy, torch, babysit\n"
+        "before = random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
+        "with babysit.watch(): pass\n"
+        "after = random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
+        "assert before == after\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def surface():

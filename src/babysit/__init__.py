@@ -9,6 +9,7 @@ The verbs and nouns below are the public names; each is imported when it is firs
 from __future__ import annotations
 
 import importlib
+import random
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -40,7 +41,11 @@ __all__ = [*_PUBLIC]
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        state = random.getstate()  # a package that is imported here draws a number as it is
+        try:
+            value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        finally:
+            random.setstate(state)
         globals()[name] = value
         return value
     if name in _PACKAGES:
