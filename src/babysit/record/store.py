@@ -10,13 +10,14 @@ is killed outright keeps all but its last second.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class Store:
     def __init__(self, folder: str | Path, *, resume: int | None = None) -> None:
         self.folder = Path(folder)
         self.failed: str | None = None
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._waiting: list[tuple[str, tuple[Any, ...]]] = []
         self._layouts: dict[tuple[Key, ...], int] = {}
         self._closed = False
@@ -101,13 +102,28 @@ class Store:
             return
         keys = tuple(readings)
         with self._lock:
-            layout = self._layouts.get(keys)
-            if layout is None:
-                layout = self._layouts[keys] = len(self._layouts) + 1
-                self._waiting.append(("INSERT OR IGNORE INTO layouts VALUES (?, ?)", (layout, json.dumps(keys))))
+            layout = self._layout(keys)
             data = np.fromiter(readings.values(), np.float64, len(keys)).tobytes()
             row = (int(step), time.time() if seconds is None else float(seconds), layout, data)
             self._waiting.append(("INSERT INTO rows (step, seconds, layout, data) VALUES (?, ?, ?, ?)", row))
+
+    def extend(self, key: Key, steps: Sequence[int], values: Sequence[float], seconds: float) -> None:
+        """Write one reading of many steps, a row for each, as `append` would."""
+        data = np.asarray(values, np.float64).tobytes()
+        with self._lock:
+            layout = self._layout((key,))
+            put = "INSERT INTO rows (step, seconds, layout, data) VALUES (?, ?, ?, ?)"
+            self._waiting += [
+                (put, (step, seconds, layout, data[8 * at : 8 * at + 8])) for at, step in enumerate(steps)
+            ]
+
+    def _layout(self, keys: tuple[Key, ...]) -> int:
+        """The number of a layout, which waits to be written where it is new; the lock must be held."""
+        layout = self._layouts.get(keys)
+        if layout is None:
+            layout = self._layouts[keys] = len(self._layouts) + 1
+            self._waiting.append(("INSERT OR IGNORE INTO layouts VALUES (?, ?)", (layout, json.dumps(keys))))
+        return layout
 
     def add_vector(self, step: int, what: str, where: str, values: np.ndarray) -> None:
         """Write a reading that is an array (kept as float32)."""
@@ -134,20 +150,22 @@ class Store:
 
     def flush(self) -> None:
         """Commit what waits. A failure is remembered in `failed`; what waits is kept for the next try."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
+        with self._writing:  # what is appended meanwhile must not wait for the disk
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
             if not waiting or self._closed:
                 return
             try:
-                for statement, row in waiting:
-                    self._db.execute(statement, row)
+                for statement, rows in itertools.groupby(waiting, key=lambda one: one[0]):
+                    self._db.executemany(statement, (row for _, row in rows))
                 self._db.commit()
                 self.failed = None
             except sqlite3.Error as error:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.rollback()
                 self.failed = str(error)
-                self._waiting = waiting[-100_000:]
+                with self._lock:
+                    self._waiting = waiting[-100_000:] + self._waiting
 
     def close(self) -> None:
         """Commit, close, and fold the write-ahead log into the file. Safe to call twice."""
@@ -157,7 +175,7 @@ class Store:
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=5)
         self.flush()
-        with self._lock:
+        with self._writing:
             self._closed = True
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("DELETE FROM meta WHERE name = 'writer'")

@@ -31,6 +31,17 @@ class Recording:
         if self.sinks is not None:
             self.sinks.write(step, readings)
 
+    def extend(self, key: Key, steps: list[int], values: list[float], seconds: float) -> None:
+        """One reading of many steps."""
+        self.run.extend(key, np.array(steps, np.int64), np.array(values, np.float64))
+        self.run.seconds = seconds
+        self.run.begun = seconds if self.run.begun is None else self.run.begun
+        if self.store is not None:
+            self.store.extend(key, steps, values, seconds)
+        if self.sinks is not None:
+            for step, value in zip(steps, values, strict=True):
+                self.sinks.write(step, {key: value})
+
     def add_vector(self, step: int, what: str, where: str, values: np.ndarray) -> None:
         """A reading that is an array."""
         self.run.add_vector(step, what, where, values)

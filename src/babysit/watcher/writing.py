@@ -64,13 +64,12 @@ class Writing(State):
 
     def flush_losses(self, step: int) -> float | None:
         """Write the losses of unobserved steps before `step`; the loss of `step` itself is returned."""
-        now = None
-        for at, value in self.buffered:
-            if at == step:
-                now = value
-            elif at < step:
-                self.recording.append(at, {("loss.train", ""): value}, self.budget.elapsed)
-        self.buffered = [(at, value) for at, value in self.buffered if at > step]
+        before = [one for one in self.buffered if one[0] < step]
+        if before:
+            steps, values = (list(one) for one in zip(*before, strict=True))
+            self.recording.extend(("loss.train", ""), steps, values, self.budget.elapsed)  # type: ignore[arg-type]
+        now = next((value for at, value in reversed(self.buffered) if at == step), None)
+        self.buffered = [one for one in self.buffered if one[0] > step]
         return now
 
     def _commit(self, step: int, host: dict[Key, float], forwards: list[Forward], late: dict[Key, float]) -> None:

@@ -6,10 +6,16 @@ from torch import nn
 from torch.nn import functional as F
 from torch.overrides import _get_current_function_mode_stack
 
-from babysit.watcher import watch
+from babysit.watcher import following, watch
 
 grad = torch.autograd.grad
 STEPS = 30
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled(monkeypatch):
+    """Where something was compiled in this process, by another test, gradients are not followed."""
+    monkeypatch.setattr(following, "has_compiled", lambda: False)
 
 
 def train(loss_of, device=None):

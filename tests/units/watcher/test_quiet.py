@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import babysit
+from babysit.record.store import read
 
 STEPS = 240
 
@@ -108,3 +109,16 @@ def test_a_run_that_ends_by_an_error_keeps_its_quiet_losses():
                 raise KeyError("gone")
     assert w.run.step == STEPS - 1
     assert len(w.run.series("loss.train")) == STEPS - 1
+
+
+def test_quiet_losses_reach_the_file_as_those_of_observed_steps_do(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
+    with babysit.watch(overhead=1e-5, out=tmp_path / "run") as w:
+        losses = [plain(model, optimizer, x, y, step) for step in range(STEPS)]
+    stored = read(tmp_path / "run").series("loss.train")
+    assert list(stored.steps) == list(range(1, STEPS + 1))
+    assert np.allclose(stored.values, losses, rtol=1e-5)
+    assert np.array_equal(stored.values, w.run.series("loss.train").values)
