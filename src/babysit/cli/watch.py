@@ -60,6 +60,10 @@ def command(
     number = ranks.rank()
     first = not number  # under torchrun one process speaks for all
     folder = None if no_record else Path(out) if out else free_folder(script)
+    if first and folder is not None and (folder / "run.sqlite").exists():
+        raise click.UsageError(
+            f"{folder} holds a record already, and two runs in one can't be read: give another --out"
+        )
     if folder is not None and not first:
         folder = ranks.place(folder.parent, number)
     if page and no_record:

@@ -134,6 +134,7 @@ def gather(runs: Path, folder: Path, ended: Callable[[Path], bool], *, wait: flo
             break
         time.sleep(0.05)
     for one in there:
+        shutil.rmtree(folder / one.name, ignore_errors=True)
         with contextlib.suppress(OSError):
             one.rename(folder / one.name)
     shutil.rmtree(meeting(runs), ignore_errors=True)

@@ -174,6 +174,14 @@ def test_the_verdict_as_json(tmp_path):
     assert stored.events_of("end")[-1].detail["reason"] == "finished"
 
 
+def test_a_record_is_not_written_into_another(tmp_path):
+    write(tmp_path, "train.py", TRAIN.format(steps=20))
+    assert run(tmp_path, *WATCH[:3], "--out", "kept", "train.py").returncode == 0
+    again = run(tmp_path, *WATCH[:3], "--out", "kept", "train.py")
+    assert again.returncode == 2
+    assert "another --out" in again.stderr
+
+
 def test_fail_on_and_stop_on(tmp_path):
     sick = TRAIN.format(steps=500).replace("    optimizer.zero_grad()\n", "")
     write(
